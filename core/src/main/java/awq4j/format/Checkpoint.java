@@ -1,0 +1,64 @@
+package awq4j.format;
+
+import awq4j.tensor.Tensor;
+import awq4j.weight.Weight;
+import java.nio.file.Path;
+import java.util.Optional;
+import java.util.Set;
+
+/**
+ * An opened model: its configuration and its tensors, whatever files they came in.
+ *
+ * <p>Tensors are read lazily from mapped files and stay valid until {@link #close}. Names and row order are those of
+ * Hugging Face's transformers for the family. Safe for use by several threads.
+ */
+public interface Checkpoint extends AutoCloseable {
+    /** The folder or file it was opened from. */
+    Path path();
+
+    /** The contents of {@code config.json}. */
+    Config config();
+
+    /** How the linears were quantized, empty for a plain checkpoint. */
+    Optional<Quantization> quantization();
+
+    /** The names of all tensors as stored; a packed linear shows its parts. */
+    Set<String> names();
+
+    /** Whether a tensor of that name is stored. */
+    default boolean has(String name) {
+        return names().contains(name);
+    }
+
+    /**
+     * The tensor as stored.
+     *
+     * @throws UnsupportedModelException if there is none of that name, naming close ones
+     */
+    Tensor tensor(String name);
+
+    /** Whether {@link #linear} can answer for this prefix, packed or plain. */
+    boolean hasLinear(String prefix);
+
+    /**
+     * The matrix of a linear layer: plain ({@code prefix.weight}) or packed ({@code prefix.qweight} and its
+     * companions); the caller cannot tell. A packed one is unpacked on each call.
+     *
+     * @param prefix for example {@code model.layers.0.mlp.up_proj}
+     */
+    Weight linear(String prefix);
+
+    /** Unmaps the files; tensors must no longer be used. */
+    @Override
+    void close();
+
+    /**
+     * What {@code quantization_config} says.
+     *
+     * @param method {@code awq}, ...
+     * @param groupSize columns that share a scale, or -1 for a whole row
+     * @param symmetric whether all zeros are the middle code
+     * @param version the packing, for example {@code gemm}
+     */
+    record Quantization(String method, int bits, int groupSize, boolean symmetric, String version) {}
+}
