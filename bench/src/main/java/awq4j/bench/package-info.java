@@ -1,0 +1,5 @@
+/** Benchmarks of kernels and of whole models. */
+@NullMarked
+package awq4j.bench;
+
+import org.jspecify.annotations.NullMarked;

@@ -1,0 +1,12 @@
+/** The program awq4j. */
+module awq4j.cli {
+    requires awq4j.core;
+    requires awq4j.eval;
+    requires info.picocli;
+    requires org.jline;
+    requires me.tongfei.progressbar;
+    requires static org.jspecify;
+
+    opens awq4j.cli to
+            info.picocli;
+}
