@@ -1,8 +1,8 @@
 /** Quantization with AWQ and inference at 4 bits, in Java. */
 module awq4j.core {
     requires static jdk.incubator.vector; // absent at run time unless --add-modules names it: then scalar kernels run
-    requires static org.jspecify;
-    requires tools.jackson.databind;
+    requires static transitive org.jspecify;
+    requires transitive tools.jackson.databind;
     requires ai.djl.tokenizers;
 
     exports awq4j.tensor;

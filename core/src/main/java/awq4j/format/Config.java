@@ -32,7 +32,8 @@ public final class Config {
      */
     public static Config read(Path file) {
         if (!Files.isRegularFile(file)) {
-            throw new MalformedFileException(file, -1, "no such file in " + file.toAbsolutePath().getParent());
+            throw new MalformedFileException(
+                    file, -1, "no such file in " + file.toAbsolutePath().getParent());
         }
         try {
             JsonNode node = MAPPER.readTree(file.toFile());

@@ -19,11 +19,10 @@ public record BlockSpec(
     /** All linears, in the order in which they run. */
     public List<Linear> linears() {
         var first = Stream.of(attention.query(), attention.key(), attention.value(), attention.output());
-        var second =
-                switch (mlp) {
-                    case Mlp.Gated gated -> Stream.of(gated.gate(), gated.up(), gated.down());
-                    case Mlp.Plain plain -> Stream.of(plain.input(), plain.output());
-                };
+        var second = switch (mlp) {
+            case Mlp.Gated gated -> Stream.of(gated.gate(), gated.up(), gated.down());
+            case Mlp.Plain plain -> Stream.of(plain.input(), plain.output());
+        };
         return Stream.concat(first, second).toList();
     }
 

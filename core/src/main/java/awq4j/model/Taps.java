@@ -14,6 +14,11 @@ public interface Taps {
     /** Looks at nothing. */
     Taps NONE = (point, value) -> {};
 
-    /** @param value valid during the call only; not to be changed */
+    /**
+     * Sees the value at a point, on the thread that runs the forward pass.
+     *
+     * @param point the point's name, as listed above
+     * @param value what flows there; valid during the call only, not to be changed
+     */
     void at(String point, Buffer value);
 }

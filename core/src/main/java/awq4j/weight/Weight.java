@@ -29,7 +29,12 @@ public record Weight(
     /** @throws IllegalArgumentException if a part has not the size that shape and layout ask for */
     public Weight {
         switch (layout) {
-            case Dense dense -> expect(name, "values", values, (long) rows * columns * dense.dtype().bytes());
+            case Dense dense ->
+                expect(
+                        name,
+                        "values",
+                        values,
+                        (long) rows * columns * dense.dtype().bytes());
             case Grouped grouped -> {
                 long groups = (long) rows * grouped.groups(columns);
                 expect(name, "values", values, (long) rows * grouped.rowBytes(columns));
