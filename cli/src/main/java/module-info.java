@@ -3,6 +3,7 @@ module awq4j.cli {
     requires awq4j.core;
     requires awq4j.eval;
     requires info.picocli;
+    requires tools.jackson.databind;
     requires org.jline;
     requires me.tongfei.progressbar;
     requires static org.jspecify;

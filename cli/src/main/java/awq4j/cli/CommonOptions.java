@@ -1,0 +1,52 @@
+package awq4j.cli;
+
+import java.io.IOException;
+import java.nio.file.Path;
+import org.jspecify.annotations.Nullable;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Spec;
+
+/** What every command has: {@code --help}, {@code --json}, and where it reads and writes. */
+final class CommonOptions {
+    @Spec(Spec.Target.MIXEE)
+    @SuppressWarnings("NullAway.Init") // picocli sets it before the command runs
+    private CommandSpec command;
+
+    @Option(
+            names = {"-h", "--help"},
+            usageHelp = true,
+            description = "Show this help and exit.")
+    @SuppressWarnings("UnusedVariable") // picocli answers it
+    private boolean help;
+
+    @Option(names = "--json", paramLabel = "FILE", description = "Also write the result to FILE, as JSON.")
+    private @Nullable Path json;
+
+    /** The streams of the program. */
+    Screen screen() {
+        return Main.of(command).screen();
+    }
+
+    /** The user's wish to stop. */
+    Interruption interruption() {
+        return Main.of(command).interruption();
+    }
+
+    /** Whether a file for machines is wanted. */
+    boolean wantsJson() {
+        return json != null;
+    }
+
+    /** Writes the result for machines, if that was asked for. */
+    void writeJson(Object result) throws IOException {
+        if (json != null) {
+            JsonFile.write(json, result);
+        }
+    }
+
+    /** Wrong usage that picocli cannot see by itself. */
+    picocli.CommandLine.ParameterException wrongUsage(String message) {
+        return new picocli.CommandLine.ParameterException(command.commandLine(), message);
+    }
+}
