@@ -8,6 +8,8 @@ module awq4j.core {
     exports awq4j.tensor;
     exports awq4j.weight;
     exports awq4j.format;
+    exports awq4j.format.awq;
+    exports awq4j.format.safetensors;
     exports awq4j.kernel;
     exports awq4j.model;
 }

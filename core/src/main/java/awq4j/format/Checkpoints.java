@@ -1,0 +1,65 @@
+package awq4j.format;
+
+import awq4j.format.safetensors.SafetensorsFolder;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.stream.Stream;
+
+/** Opens what people have. */
+public final class Checkpoints {
+    /** The configuration every model folder has. */
+    public static final String CONFIG = "config.json";
+
+    private Checkpoints() {}
+
+    /**
+     * Opens a model folder in Hugging Face's form: {@code config.json} and safetensors, plain or AWQ-packed.
+     *
+     * @throws MalformedFileException if the folder or a file in it is not what it should be
+     * @throws UnsupportedModelException if its files are of a kind that is not read
+     */
+    public static Checkpoint open(Path folder) {
+        if (!Files.exists(folder)) {
+            throw new MalformedFileException(folder, -1, "no such folder: " + folder.toAbsolutePath());
+        }
+        if (!Files.isDirectory(folder)) {
+            throw new MalformedFileException(
+                    folder, -1, "expected a model folder with " + CONFIG + " and .safetensors files, found a file");
+        }
+        if (!Files.isRegularFile(folder.resolve(CONFIG))) {
+            throw new MalformedFileException(
+                    folder, -1, "expected a model folder, found no " + CONFIG + " in " + folder.toAbsolutePath());
+        }
+        Config config = Config.read(folder.resolve(CONFIG));
+        if (!SafetensorsFolder.present(folder)) {
+            throw noTensors(folder);
+        }
+        return HuggingFaceCheckpoint.open(folder, config);
+    }
+
+    private static RuntimeException noTensors(Path folder) {
+        List<String> others;
+        try (Stream<Path> paths = Files.list(folder)) {
+            others = paths.map(path -> String.valueOf(path.getFileName()))
+                    .filter(name -> name.endsWith(".bin")
+                            || name.endsWith(".pt")
+                            || name.endsWith(".pth")
+                            || name.endsWith(".gguf")
+                            || name.endsWith(".safetensors"))
+                    .sorted()
+                    .limit(3)
+                    .toList();
+        } catch (IOException e) {
+            throw new UncheckedIOException("cannot list " + folder + ": " + e.getMessage(), e);
+        }
+        if (others.isEmpty()) {
+            return new MalformedFileException(
+                    folder, -1, "has " + CONFIG + " but no weights: expected model.safetensors or its index");
+        }
+        return new UnsupportedModelException(folder.getFileName() + ": weights come as " + String.join(", ", others)
+                + "; supported: model.safetensors, or shards with model.safetensors.index.json");
+    }
+}

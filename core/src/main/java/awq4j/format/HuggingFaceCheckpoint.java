@@ -1,0 +1,125 @@
+package awq4j.format;
+
+import awq4j.format.awq.AwqPacking;
+import awq4j.format.safetensors.SafetensorsFolder;
+import awq4j.tensor.DType;
+import awq4j.tensor.Tensor;
+import awq4j.weight.Weight;
+import awq4j.weight.WeightLayout.Dense;
+import java.nio.file.Path;
+import java.util.Comparator;
+import java.util.List;
+import java.util.Optional;
+import java.util.Set;
+
+/** A folder with {@code config.json} and safetensors. */
+final class HuggingFaceCheckpoint implements Checkpoint {
+    private final Path path;
+    private final Config config;
+    private final Optional<Quantization> quantization;
+    private final SafetensorsFolder tensors;
+
+    private HuggingFaceCheckpoint(
+            Path path, Config config, Optional<Quantization> quantization, SafetensorsFolder tensors) {
+        this.path = path;
+        this.config = config;
+        this.quantization = quantization;
+        this.tensors = tensors;
+    }
+
+    static HuggingFaceCheckpoint open(Path folder, Config config) {
+        Optional<Quantization> quantization = QuantizationConfig.of(folder, config);
+        return new HuggingFaceCheckpoint(folder, config, quantization, SafetensorsFolder.open(folder));
+    }
+
+    @Override
+    public Path path() {
+        return path;
+    }
+
+    @Override
+    public Config config() {
+        return config;
+    }
+
+    @Override
+    public Optional<Quantization> quantization() {
+        return quantization;
+    }
+
+    @Override
+    public Set<String> names() {
+        return tensors.names();
+    }
+
+    @Override
+    public Tensor tensor(String name) {
+        if (!has(name)) {
+            throw new UnsupportedModelException(path.getFileName() + " has no tensor " + name + closest(name));
+        }
+        return tensors.tensor(name);
+    }
+
+    @Override
+    public boolean hasLinear(String prefix) {
+        return has(prefix + ".weight") || has(prefix + ".qweight");
+    }
+
+    @Override
+    public Weight linear(String prefix) {
+        // what is stored decides, not modules_to_not_convert: older files leave that list out
+        if (has(prefix + ".qweight")) {
+            Quantization stated = quantization.orElseThrow(() -> new MalformedFileException(
+                    config.file(), -1, "has no quantization_config, but " + prefix + " is packed"));
+            var packed = new AwqPacking.Packed(
+                    tensor(prefix + ".qweight"), tensor(prefix + ".qzeros"), tensor(prefix + ".scales"));
+            return AwqPacking.unpack(
+                    prefix, AwqPacking.Version.of(stated.version()), stated.bits(), stated.groupSize(), packed);
+        }
+        Tensor tensor = tensor(prefix + ".weight");
+        if (tensor.shape().rank() != 2) {
+            throw new UnsupportedModelException(
+                    prefix + ".weight: expected [rows, columns], found " + tensor.shape());
+        }
+        if (!tensor.dtype().isFloat()) {
+            throw new UnsupportedModelException(prefix + ".weight: expected floats, found " + tensor.dtype());
+        }
+        Tensor usable = tensor.dtype() == DType.F64 ? tensor.as(DType.F32) : tensor;
+        return new Weight(
+                prefix,
+                Math.toIntExact(usable.shape().dim(0)),
+                Math.toIntExact(usable.shape().dim(1)),
+                new Dense(usable.dtype()),
+                usable.data(),
+                null,
+                null);
+    }
+
+    @Override
+    public void close() {
+        tensors.close();
+    }
+
+    private String closest(String name) {
+        List<String> close = names().stream()
+                .sorted(Comparator.comparingInt((String other) -> -shared(name, other))
+                        .thenComparing(Comparator.naturalOrder()))
+                .limit(3)
+                .toList();
+        return close.isEmpty() ? ": it has none at all" : "; it has " + String.join(", ", close);
+    }
+
+    private static int shared(String a, String b) {
+        int prefix = 0;
+        while (prefix < a.length() && prefix < b.length() && a.charAt(prefix) == b.charAt(prefix)) {
+            prefix++;
+        }
+        int suffix = 0;
+        while (suffix < a.length() - prefix
+                && suffix < b.length() - prefix
+                && a.charAt(a.length() - 1 - suffix) == b.charAt(b.length() - 1 - suffix)) {
+            suffix++;
+        }
+        return prefix + suffix;
+    }
+}

@@ -1,0 +1,2 @@
+/** The packed linears of AWQ checkpoints. */
+package awq4j.format.awq;

@@ -1,0 +1,200 @@
+package awq4j.format.safetensors;
+
+import awq4j.tensor.DType;
+import awq4j.tensor.Shape;
+import awq4j.tensor.Tensor;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.channels.FileChannel;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.nio.file.StandardOpenOption;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.TreeMap;
+import java.util.function.Supplier;
+import tools.jackson.databind.json.JsonMapper;
+import tools.jackson.databind.node.ObjectNode;
+
+/**
+ * Writes safetensors files: one tensor in memory at a time, to a temporary name that is renamed when the file is whole.
+ *
+ * <p>The header is laid out as the reference library does (compact JSON, padded with spaces to 8 bytes), so a file of
+ * its making that is read and written again comes out byte for byte.
+ */
+public final class SafetensorsWriter {
+    private static final JsonMapper MAPPER = JsonMapper.builder().build();
+    private static final int COPY_BYTES = 1 << 20;
+
+    private SafetensorsWriter() {}
+
+    /**
+     * A tensor to be written.
+     *
+     * @param data asked for once, when its turn comes; must have the stated type and shape
+     */
+    public record Source(String name, DType dtype, Shape shape, Supplier<Tensor> data) {
+        /** A tensor that is at hand. */
+        public static Source of(String name, Tensor tensor) {
+            return new Source(name, tensor.dtype(), tensor.shape(), () -> tensor);
+        }
+
+        /** Bytes of data. */
+        public long sizeBytes() {
+            return Math.multiplyExact(shape.elements(), (long) dtype.bytes());
+        }
+    }
+
+    /**
+     * Writes one file, tensors in the given order.
+     *
+     * @throws UncheckedIOException if the disk is full or not writable; nothing is left at {@code file} then
+     */
+    public static void write(Path file, Map<String, String> metadata, List<Source> tensors) {
+        byte[] header = header(metadata, tensors);
+        long total = 8L + header.length;
+        for (Source source : tensors) {
+            total += source.sizeBytes();
+        }
+        Path temporary = file.resolveSibling(file.getFileName() + ".tmp");
+        boolean written = false;
+        try (FileChannel channel = FileChannel.open(
+                temporary, StandardOpenOption.CREATE, StandardOpenOption.TRUNCATE_EXISTING, StandardOpenOption.WRITE)) {
+            ByteBuffer length = ByteBuffer.allocate(8).order(ByteOrder.LITTLE_ENDIAN);
+            writeFully(channel, length.putLong(0, header.length));
+            writeFully(channel, ByteBuffer.wrap(header));
+            for (Source source : tensors) {
+                write(channel, source);
+            }
+            channel.force(true);
+            Files.move(temporary, file, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
+            written = true;
+        } catch (IOException e) {
+            throw new UncheckedIOException(
+                    "cannot write " + file + " (" + total + " bytes, " + free(file) + " free): " + e.getMessage(), e);
+        } finally {
+            if (!written) {
+                deleteQuietly(temporary);
+            }
+        }
+    }
+
+    /**
+     * Writes {@code model.safetensors} into a folder, or {@code model-00001-of-0000N.safetensors} and an index if the
+     * data exceeds {@code maxShardBytes}. A tensor larger than the limit has a shard of its own.
+     *
+     * @return the files written
+     */
+    public static List<Path> writeSharded(
+            Path folder, Map<String, String> metadata, List<Source> tensors, long maxShardBytes) {
+        var shards = new ArrayList<List<Source>>();
+        long filled = Long.MAX_VALUE;
+        long total = 0;
+        for (Source source : tensors) {
+            long size = source.sizeBytes();
+            total += size;
+            if (shards.isEmpty() || filled + size > maxShardBytes) {
+                shards.add(new ArrayList<>());
+                filled = 0;
+            }
+            shards.getLast().add(source);
+            filled += size;
+        }
+        if (shards.size() <= 1) {
+            Path file = folder.resolve("model.safetensors");
+            write(file, metadata, tensors);
+            return List.of(file);
+        }
+        var files = new ArrayList<Path>();
+        ObjectNode index = MAPPER.createObjectNode();
+        index.putObject("metadata").put("total_size", total);
+        var places = new TreeMap<String, String>();
+        for (int i = 0; i < shards.size(); i++) {
+            String name = String.format(Locale.ROOT, "model-%05d-of-%05d.safetensors", i + 1, shards.size());
+            write(folder.resolve(name), metadata, shards.get(i));
+            files.add(folder.resolve(name));
+            shards.get(i).forEach(source -> places.put(source.name(), name));
+        }
+        ObjectNode map = index.putObject("weight_map");
+        places.forEach(map::put);
+        Path indexFile = folder.resolve("model.safetensors.index.json");
+        try {
+            Files.write(indexFile, MAPPER.writerWithDefaultPrettyPrinter().writeValueAsBytes(index));
+        } catch (IOException e) {
+            throw new UncheckedIOException("cannot write " + indexFile + ": " + e.getMessage(), e);
+        }
+        files.add(indexFile);
+        return files;
+    }
+
+    private static byte[] header(Map<String, String> metadata, List<Source> tensors) {
+        ObjectNode root = MAPPER.createObjectNode();
+        if (!metadata.isEmpty()) {
+            ObjectNode node = root.putObject("__metadata__");
+            metadata.forEach(node::put);
+        }
+        long offset = 0;
+        for (Source source : tensors) {
+            if (root.has(source.name())) {
+                throw new IllegalArgumentException("tensor " + source.name() + " is given twice");
+            }
+            ObjectNode node = root.putObject(source.name());
+            node.put("dtype", source.dtype().name());
+            var shape = node.putArray("shape");
+            source.shape().dims().forEach(shape::add);
+            long end = offset + source.sizeBytes();
+            node.putArray("data_offsets").add(offset).add(end);
+            offset = end;
+        }
+        byte[] json = MAPPER.writeValueAsString(root).getBytes(StandardCharsets.UTF_8);
+        byte[] padded = java.util.Arrays.copyOf(json, (json.length + 7) / 8 * 8);
+        java.util.Arrays.fill(padded, json.length, padded.length, (byte) ' ');
+        return padded;
+    }
+
+    private static void write(FileChannel channel, Source source) throws IOException {
+        Tensor tensor = source.data().get();
+        if (tensor.dtype() != source.dtype() || !tensor.shape().equals(source.shape())) {
+            throw new IllegalArgumentException("tensor " + source.name() + " was announced as " + source.dtype() + " "
+                    + source.shape() + ", came as " + tensor.dtype() + " " + tensor.shape());
+        }
+        long size = tensor.data().byteSize();
+        byte[] bounce = new byte[(int) Math.min(COPY_BYTES, size)];
+        for (long from = 0; from < size; from += bounce.length) {
+            int count = (int) Math.min(bounce.length, size - from);
+            java.lang.foreign.MemorySegment.copy(
+                    tensor.data(), java.lang.foreign.ValueLayout.JAVA_BYTE, from, bounce, 0, count);
+            writeFully(channel, ByteBuffer.wrap(bounce, 0, count));
+        }
+    }
+
+    private static void writeFully(FileChannel channel, ByteBuffer buffer) throws IOException {
+        while (buffer.hasRemaining()) {
+            channel.write(buffer);
+        }
+    }
+
+    private static String free(Path file) {
+        try {
+            Path folder = file.toAbsolutePath().getParent();
+            return folder == null ? "unknown" : Long.toString(Files.getFileStore(folder).getUsableSpace());
+        } catch (IOException e) {
+            return "unknown";
+        }
+    }
+
+    private static void deleteQuietly(Path file) {
+        try {
+            Files.deleteIfExists(file);
+        } catch (IOException e) {
+            System.getLogger(SafetensorsWriter.class.getName())
+                    .log(System.Logger.Level.WARNING, "cannot remove the unfinished " + file + ": " + e.getMessage());
+        }
+    }
+}

@@ -1,0 +1,75 @@
+package awq4j.weight;
+
+import awq4j.tensor.Shape;
+import awq4j.tensor.Tensor;
+import awq4j.weight.WeightLayout.Dense;
+import awq4j.weight.WeightLayout.Grouped;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.nio.ByteOrder;
+
+/** What the numbers of a {@link Weight} are: the definition every kernel is compared with. */
+public final class WeightCodec {
+    private static final ValueLayout.OfFloat FLOAT =
+            ValueLayout.JAVA_FLOAT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
+
+    private WeightCodec() {}
+
+    /** All values, row-major, [rows, columns]; for tests and small weights. */
+    public static float[] decode(Weight weight) {
+        float[] out = new float[Math.multiplyExact(weight.rows(), weight.columns())];
+        float[] row = new float[weight.columns()];
+        for (int r = 0; r < weight.rows(); r++) {
+            decodeRow(weight, r, row);
+            System.arraycopy(row, 0, out, r * row.length, row.length);
+        }
+        return out;
+    }
+
+    /**
+     * The values of one row as float32: {@code scale * (code - zero)}, the difference in integers, one rounding.
+     *
+     * @param out at least {@code weight.columns()} values
+     */
+    public static void decodeRow(Weight weight, int row, float[] out) {
+        int columns = weight.columns();
+        switch (weight.layout()) {
+            case Dense dense -> {
+                long bytes = (long) columns * dense.dtype().bytes();
+                MemorySegment part = weight.values().asSlice(row * bytes, bytes);
+                new Tensor(dense.dtype(), Shape.of(columns), part).copyTo(0, out, 0, columns);
+            }
+            case Grouped grouped -> {
+                for (int k = 0; k < columns; k++) {
+                    int g = k / grouped.groupSize();
+                    out[k] = scale(weight, grouped, row, g) * (code(weight, grouped, row, k) - zero(weight, grouped, row, g));
+                }
+            }
+        }
+    }
+
+    /** The unsigned code at a place. */
+    public static int code(Weight weight, Grouped layout, int row, int column) {
+        long start = (long) row * layout.rowBytes(weight.columns());
+        return layout.storageBits() == 4
+                ? (weight.values().get(ValueLayout.JAVA_BYTE, start + column / 2) >>> ((column & 1) * 4)) & 15
+                : weight.values().get(ValueLayout.JAVA_BYTE, start + column) & 0xff;
+    }
+
+    /** The scale of a group. */
+    public static float scale(Weight weight, Grouped layout, int row, int group) {
+        long at = (long) row * layout.groups(weight.columns()) + group;
+        return java.util.Objects.requireNonNull(weight.scales()).get(FLOAT, at * Float.BYTES);
+    }
+
+    /** The zero of a group, in codes. */
+    public static int zero(Weight weight, Grouped layout, int row, int group) {
+        return switch (layout.zeroPoint()) {
+            case MIDDLE -> 1 << (layout.bits() - 1);
+            case INTEGER -> {
+                long at = (long) row * layout.groups(weight.columns()) + group;
+                yield java.util.Objects.requireNonNull(weight.zeros()).get(ValueLayout.JAVA_BYTE, at) & 0xff;
+            }
+        };
+    }
+}
