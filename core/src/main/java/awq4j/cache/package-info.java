@@ -1,0 +1,2 @@
+/** Keys and values of running sequences. */
+package awq4j.cache;

@@ -1,0 +1,240 @@
+package awq4j.model;
+
+import awq4j.cache.SequenceCache;
+import awq4j.format.Checkpoint;
+import awq4j.kernel.Backend;
+import awq4j.kernel.Buffer;
+import awq4j.kernel.KvBuffer;
+import awq4j.kernel.KvBuffer.KvPrecision;
+import awq4j.kernel.PlacedWeight;
+import awq4j.weight.Weight;
+import java.util.ArrayList;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A decoder language model on a device: the only forward pass there is.
+ *
+ * <p>Serves one caller at a time. The checkpoint must stay open as long as the model is used: dense weights are read
+ * where they are mapped.
+ */
+public final class Transformer {
+    /** Tokens a chunk has unless the caller says otherwise: enough to use the cores well, small in memory. */
+    public static final int DEFAULT_CHUNK = 256;
+
+    private final Backend backend;
+    private final ModelSpec spec;
+    private final PlacedWeight embedding;
+    private final @Nullable PlacedWeight positions;
+    private final List<Block> blocks;
+    private final PlacedNorm finalNorm;
+    private final PlacedLinear head;
+    private final Workspace work;
+    private final Buffer hidden;
+    private @Nullable Buffer gathered;
+    private @Nullable Buffer logits;
+
+    private Transformer(
+            Backend backend,
+            ModelSpec spec,
+            PlacedWeight embedding,
+            @Nullable PlacedWeight positions,
+            List<Block> blocks,
+            PlacedNorm finalNorm,
+            PlacedLinear head,
+            int chunk) {
+        this.backend = backend;
+        this.spec = spec;
+        this.embedding = embedding;
+        this.positions = positions;
+        this.blocks = List.copyOf(blocks);
+        this.finalNorm = finalNorm;
+        this.head = head;
+        this.work = new Workspace(backend, spec, spec.blocks(), chunk);
+        this.hidden = backend.allocate(chunk, spec.hidden());
+    }
+
+    /**
+     * Takes a model in.
+     *
+     * @param chunk most tokens a batch may have
+     * @throws awq4j.format.MalformedFileException if tensors and configuration disagree
+     */
+    public static Transformer open(Backend backend, ModelSpec spec, Checkpoint checkpoint, int chunk) {
+        if (chunk < 1) {
+            throw new IllegalArgumentException("chunk must be positive, was " + chunk);
+        }
+        Parameters parameters = Parameters.of(checkpoint);
+        Linear table = new Linear(spec.embedding(), spec.vocabulary(), spec.hidden(), false);
+        PlacedWeight embedding = backend.place(parameters.matrix(table));
+        var blocks = new ArrayList<Block>(spec.blocks().size());
+        for (BlockSpec block : spec.blocks()) {
+            blocks.add(Block.place(backend, block, spec.hidden(), parameters));
+        }
+        return new Transformer(
+                backend,
+                spec,
+                embedding,
+                learned(backend, spec, checkpoint),
+                blocks,
+                PlacedNorm.place(backend, spec.finalNorm(), spec.hidden(), parameters),
+                spec.tied() ? new PlacedLinear(embedding, null) : PlacedLinear.place(backend, spec.head(), parameters),
+                chunk);
+    }
+
+    /** The table of learned positions, whose height no configuration states exactly. */
+    private static @Nullable PlacedWeight learned(Backend backend, ModelSpec spec, Checkpoint checkpoint) {
+        if (!(spec.positions() instanceof Positions.Learned learned)) {
+            return null;
+        }
+        Weight table = checkpoint.linear(learned.name());
+        if (table.columns() != spec.hidden() || table.rows() <= learned.offset()) {
+            throw new awq4j.format.MalformedFileException(
+                    checkpoint.path(),
+                    -1,
+                    learned.name() + ".weight: expected [positions + " + learned.offset() + ", " + spec.hidden()
+                            + "], file has [" + table.rows() + ", " + table.columns() + "]");
+        }
+        return backend.place(table);
+    }
+
+    /** The declaration. */
+    public ModelSpec spec() {
+        return spec;
+    }
+
+    /** The device. */
+    public Backend backend() {
+        return backend;
+    }
+
+    /** Most tokens a batch may have. */
+    public int chunk() {
+        return work.maxRows();
+    }
+
+    /** Bytes of weights that one token's pass reads: all linears and the head. */
+    public long bytesPerToken() {
+        return blocks.stream().mapToLong(Block::sizeBytes).sum()
+                + head.weight().sizeBytes();
+    }
+
+    /** Positions a sequence can have: the context, or the learned positions if those are fewer. */
+    public int maxPositions() {
+        if (positions != null && spec.positions() instanceof Positions.Learned learned) {
+            return Math.min(spec.contextLength(), positions.rows() - learned.offset());
+        }
+        return spec.contextLength();
+    }
+
+    /** An empty cache for one sequence of this model. */
+    public SequenceCache newSequence(KvPrecision precision, int limit) {
+        var shapes = spec.blocks().stream()
+                .map(block -> new SequenceCache.Shape(
+                        block.attention().shape().kvHeads(),
+                        block.attention().shape().headDim()))
+                .toList();
+        return new SequenceCache(backend, shapes, precision, limit);
+    }
+
+    /**
+     * Runs tokens and stores their keys and values.
+     *
+     * @param caches of the batch's sequences, by number; they grow to hold the batch's positions
+     * @return logits [batch.logitRows, vocabulary], valid until the next call; a buffer of no rows is null
+     * @throws IllegalArgumentException if the batch is larger than {@link #chunk}, a token is outside the vocabulary,
+     *     or a position is beyond {@link #maxPositions} or the cache's limit
+     */
+    public @Nullable Buffer forward(StepBatch batch, List<SequenceCache> caches, Taps taps) {
+        int n = batch.rows();
+        check(batch, caches.size());
+        int[] lengths = new int[caches.size()];
+        int[] reached = new int[caches.size()];
+        for (int i = 0; i < n; i++) {
+            int sequence = batch.sequences()[i];
+            reached[sequence] = Math.max(reached[sequence], batch.positions()[i] + 1);
+        }
+        for (int s = 0; s < lengths.length; s++) {
+            if (reached[s] > 0) {
+                caches.get(s).reserve(reached[s]);
+            }
+            lengths[s] = caches.get(s).expected();
+        }
+        work.prepare(batch, lengths);
+        Buffer h = hidden.view(n);
+        embed(batch, h);
+        taps.at("embedding", h);
+        for (int layer = 0; layer < blocks.size(); layer++) {
+            var layerCaches = new KvBuffer[caches.size()];
+            for (int s = 0; s < layerCaches.length; s++) {
+                layerCaches[s] = caches.get(s).layer(layer);
+            }
+            blocks.get(layer).forward(work, batch, layerCaches, h, taps);
+        }
+        return head(batch, h, taps);
+    }
+
+    private void embed(StepBatch batch, Buffer h) {
+        backend.kernels().embed(embedding, batch.tokens(), h);
+        if (positions != null && spec.positions() instanceof Positions.Learned learned) {
+            int[] rows = batch.positions().clone();
+            for (int i = 0; i < rows.length; i++) {
+                rows[i] += learned.offset();
+            }
+            Buffer added = work.added.view(rows.length);
+            backend.kernels().embed(positions, rows, added);
+            backend.kernels().add(added, h);
+        }
+    }
+
+    private @Nullable Buffer head(StepBatch batch, Buffer h, Taps taps) {
+        int wanted = batch.logitRows().length;
+        if (taps != Taps.NONE) {
+            Buffer normed = work.normed.view(batch.rows());
+            finalNorm.apply(backend, h, normed);
+            taps.at("norm", normed);
+        }
+        if (wanted == 0) {
+            return null;
+        }
+        if (gathered == null || logits == null || logits.rows() < wanted) {
+            gathered = backend.allocate(wanted, spec.hidden());
+            logits = backend.allocate(wanted, spec.vocabulary());
+        }
+        Buffer rows = gathered.view(wanted);
+        backend.kernels().gather(h, batch.logitRows(), rows);
+        finalNorm.apply(backend, rows, rows);
+        Buffer out = logits.view(wanted);
+        if (taps != Taps.NONE) {
+            taps.at(spec.head().name() + ".input", rows);
+        }
+        head.apply(backend, rows, out);
+        return out;
+    }
+
+    private void check(StepBatch batch, int sequences) {
+        if (batch.rows() > chunk()) {
+            throw new IllegalArgumentException("batch: " + batch.rows() + " tokens, a chunk holds " + chunk());
+        }
+        for (int i = 0; i < batch.rows(); i++) {
+            int token = batch.tokens()[i];
+            if (token < 0 || token >= spec.vocabulary()) {
+                throw new IllegalArgumentException(
+                        "token " + token + " is outside the vocabulary of " + spec.vocabulary());
+            }
+            if (batch.positions()[i] < 0 || (positions != null && batch.positions()[i] >= maxPositions())) {
+                throw new IllegalArgumentException(
+                        "position " + batch.positions()[i] + " is outside the context of " + maxPositions());
+            }
+            if (batch.sequences()[i] < 0 || batch.sequences()[i] >= sequences) {
+                throw new IllegalArgumentException(
+                        "sequence " + batch.sequences()[i] + " has no cache; there are " + sequences);
+            }
+        }
+        for (int row : batch.logitRows()) {
+            if (row < 0 || row >= batch.rows()) {
+                throw new IllegalArgumentException("logits of row " + row + ": the batch has " + batch.rows());
+            }
+        }
+    }
+}

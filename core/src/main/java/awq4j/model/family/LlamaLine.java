@@ -1,0 +1,162 @@
+package awq4j.model.family;
+
+import awq4j.format.Checkpoint;
+import awq4j.format.Config;
+import awq4j.format.MalformedFileException;
+import awq4j.format.UnsupportedModelException;
+import awq4j.kernel.Activation;
+import awq4j.kernel.AttentionShape;
+import awq4j.model.AttentionSpec;
+import awq4j.model.BlockSpec;
+import awq4j.model.Linear;
+import awq4j.model.Mlp;
+import awq4j.model.ModelSpec;
+import awq4j.model.Norm;
+import awq4j.model.ScaleGroup;
+import awq4j.model.ScaleGroup.Fold;
+import awq4j.model.ScaleGroup.Inspect;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.function.IntUnaryOperator;
+
+/**
+ * What Llama and its many relatives share: RMS norms before attention and MLP, rotary positions, a gated MLP, the same
+ * tensor names. A relative is this with a few settings.
+ *
+ * @param family name of the family
+ * @param queryKeyValueBias whether the three projections add a bias
+ * @param outputBias whether the attention's output projection does
+ * @param mlpBias whether gate, up and down do
+ * @param headNorms whether queries and keys are normalized by head before they rotate
+ * @param theta rotary base where the file states none
+ * @param epsilon of the norms, where the file states none
+ * @param window tokens that layer i sees, 0 for all
+ */
+record LlamaLine(
+        String family,
+        boolean queryKeyValueBias,
+        boolean outputBias,
+        boolean mlpBias,
+        boolean headNorms,
+        double theta,
+        double epsilon,
+        IntUnaryOperator window) {
+
+    ModelSpec spec(Checkpoint checkpoint) {
+        Config config = checkpoint.config();
+        int hidden = config.positive("hidden_size");
+        int vocabulary = config.positive("vocab_size");
+        int headDim = headDim(config);
+        float norm = (float) config.number("rms_norm_eps", epsilon);
+        int layers = config.positive("num_hidden_layers");
+        var blocks = new ArrayList<BlockSpec>(layers);
+        for (int i = 0; i < layers; i++) {
+            blocks.add(block(checkpoint, i, hidden, headDim, norm));
+        }
+        String embedding = "model.embed_tokens";
+        boolean tied = config.flag("tie_word_embeddings", false) && !checkpoint.hasLinear("lm_head");
+        return new ModelSpec(
+                family,
+                hidden,
+                vocabulary,
+                config.integer("max_position_embeddings", 2048),
+                embedding,
+                RopeConfig.read(config, headDim, theta),
+                blocks,
+                new Norm.Rms("model.norm", norm),
+                new Linear(tied ? embedding : "lm_head", vocabulary, hidden, checkpoint.has("lm_head.bias")));
+    }
+
+    private BlockSpec block(Checkpoint checkpoint, int index, int hidden, int headDim, float epsilon) {
+        Config config = checkpoint.config();
+        String prefix = "model.layers." + index + ".";
+        int heads = config.positive("num_attention_heads");
+        int kvHeads = config.integer("num_key_value_heads", heads);
+        if (kvHeads < 1 || heads % kvHeads != 0) {
+            throw new MalformedFileException(
+                    config.file(),
+                    -1,
+                    "\"num_key_value_heads\" should divide num_attention_heads " + heads + ", is " + kvHeads);
+        }
+        int wide = config.positive("intermediate_size");
+        String attention = prefix + "self_attn.";
+        Linear query = linear(checkpoint, attention + "q_proj", heads * headDim, hidden, queryKeyValueBias);
+        Linear key = linear(checkpoint, attention + "k_proj", kvHeads * headDim, hidden, queryKeyValueBias);
+        Linear value = linear(checkpoint, attention + "v_proj", kvHeads * headDim, hidden, queryKeyValueBias);
+        Linear output = linear(checkpoint, attention + "o_proj", hidden, heads * headDim, outputBias);
+        Linear gate = linear(checkpoint, prefix + "mlp.gate_proj", wide, hidden, mlpBias);
+        Linear up = linear(checkpoint, prefix + "mlp.up_proj", wide, hidden, mlpBias);
+        Linear down = linear(checkpoint, prefix + "mlp.down_proj", hidden, wide, mlpBias);
+        Norm first = new Norm.Rms(prefix + "input_layernorm", epsilon);
+        Norm second = new Norm.Rms(prefix + "post_attention_layernorm", epsilon);
+
+        var groups = new ArrayList<ScaleGroup>();
+        groups.add(new ScaleGroup(List.of(query, key, value), new Fold.IntoNorm(first), Inspect.ATTENTION));
+        if (value.rows() == output.columns()) { // with shared value heads one row of v feeds several columns of o
+            groups.add(new ScaleGroup(List.of(output), new Fold.IntoRows(value), Inspect.LINEARS));
+        }
+        groups.add(new ScaleGroup(List.of(gate, up), new Fold.IntoNorm(second), Inspect.MLP));
+        groups.add(new ScaleGroup(List.of(down), new Fold.IntoRows(up), Inspect.LINEARS));
+
+        var shape = new AttentionShape(
+                heads, kvHeads, headDim, (float) (1 / Math.sqrt(headDim)), window.applyAsInt(index), null);
+        return new BlockSpec(
+                index,
+                first,
+                new AttentionSpec(
+                        shape,
+                        query,
+                        key,
+                        value,
+                        output,
+                        headNorms ? new Norm.Rms(attention + "q_norm", epsilon) : null,
+                        headNorms ? new Norm.Rms(attention + "k_norm", epsilon) : null),
+                second,
+                new Mlp.Gated(activation(config, "hidden_act", "silu"), gate, up, down),
+                groups);
+    }
+
+    /** A bias that the file stores is added even where the family has none: fine-tunes do add them. */
+    private static Linear linear(Checkpoint checkpoint, String name, int rows, int columns, boolean bias) {
+        return new Linear(name, rows, columns, bias || checkpoint.has(name + ".bias"));
+    }
+
+    private static int headDim(Config config) {
+        if (config.has("head_dim")) {
+            return config.positive("head_dim");
+        }
+        int hidden = config.positive("hidden_size");
+        int heads = config.positive("num_attention_heads");
+        if (hidden % heads != 0) {
+            throw new MalformedFileException(
+                    config.file(), -1, "hidden_size " + hidden + " does not divide by num_attention_heads " + heads);
+        }
+        return hidden / heads;
+    }
+
+    static Activation activation(Config config, String key, String otherwise) {
+        String name = config.text(key, otherwise);
+        return switch (name) {
+            case "silu", "swish" -> Activation.SILU;
+            case "relu" -> Activation.RELU;
+            case "gelu" -> Activation.GELU;
+            case "gelu_new", "gelu_pytorch_tanh", "gelu_fast" -> Activation.GELU_TANH;
+            default ->
+                throw new UnsupportedModelException("activation \"" + name
+                        + "\" is not supported; supported: silu, relu, gelu, gelu_new, gelu_pytorch_tanh");
+        };
+    }
+
+    /**
+     * Windows by layer: {@code layer_types} where the file has it, else {@code otherwise}.
+     *
+     * @param window tokens a sliding layer sees
+     */
+    static IntUnaryOperator windows(Config config, int window, IntUnaryOperator otherwise) {
+        List<String> types = config.texts("layer_types");
+        if (types.isEmpty()) {
+            return otherwise;
+        }
+        return layer -> layer < types.size() && types.get(layer).equals("sliding_attention") ? window : 0;
+    }
+}
