@@ -73,8 +73,8 @@ public final class SequenceCache {
      */
     public void reserve(int positions) {
         if (positions > limit) {
-            throw new IllegalArgumentException("cache: position " + (positions - 1) + " is beyond its limit of " + limit
-                    + " positions");
+            throw new IllegalArgumentException(
+                    "cache: position " + (positions - 1) + " is beyond its limit of " + limit + " positions");
         }
         if (positions > capacity) {
             grow((int) Math.min(limit, Math.max(positions, Math.max(FIRST_CAPACITY, 2L * capacity))));

@@ -78,8 +78,7 @@ final class HuggingFaceCheckpoint implements Checkpoint {
         }
         Tensor tensor = tensor(prefix + ".weight");
         if (tensor.shape().rank() != 2) {
-            throw new UnsupportedModelException(
-                    prefix + ".weight: expected [rows, columns], found " + tensor.shape());
+            throw new UnsupportedModelException(prefix + ".weight: expected [rows, columns], found " + tensor.shape());
         }
         if (!tensor.dtype().isFloat()) {
             throw new UnsupportedModelException(prefix + ".weight: expected floats, found " + tensor.dtype());

@@ -29,15 +29,16 @@ final class QuantizationConfig {
     private static Quantization parse(Config section) {
         String method = section.text("quant_method", "awq");
         if (!method.equals("awq")) {
-            throw new UnsupportedModelException(
-                    section.file().getFileName() + ": quant_method \"" + method + "\" is not supported; supported: awq");
+            throw new UnsupportedModelException(section.file().getFileName() + ": quant_method \"" + method
+                    + "\" is not supported; supported: awq");
         }
         int bits = section.has("bits") ? section.integer("bits") : section.integer("w_bit");
         if (bits < 2 || bits > 8) {
-            throw new UnsupportedModelException("bits " + bits + " in " + section.file().getFileName()
-                    + " is not supported; supported: 2 to 8");
+            throw new UnsupportedModelException(
+                    "bits " + bits + " in " + section.file().getFileName() + " is not supported; supported: 2 to 8");
         }
-        int groupSize = section.has("group_size") ? section.integer("group_size") : section.integer("q_group_size", 128);
+        int groupSize =
+                section.has("group_size") ? section.integer("group_size") : section.integer("q_group_size", 128);
         if (groupSize != -1 && groupSize < 1) {
             throw new MalformedFileException(
                     section.file(), -1, "group_size should be positive or -1, is " + groupSize);

@@ -11,7 +11,8 @@ record PlacedNorm(Norm norm, Buffer gain, @Nullable Buffer bias) {
     static PlacedNorm place(Backend backend, Norm norm, int size, Parameters parameters) {
         return switch (norm) {
             case Norm.Rms rms ->
-                new PlacedNorm(rms, PlacedLinear.vector(backend, parameters.vector(rms.name() + ".weight", size)), null);
+                new PlacedNorm(
+                        rms, PlacedLinear.vector(backend, parameters.vector(rms.name() + ".weight", size)), null);
             case Norm.Layer layer -> {
                 // without parameters of its own (layer_norm_elementwise_affine = false) the gain is one
                 float[] ones = new float[size];

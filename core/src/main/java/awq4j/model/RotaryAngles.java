@@ -34,10 +34,10 @@ final class RotaryAngles {
      * @param length of the whole sequence, as far as it is known: what dynamic scaling goes by
      */
     void fill(int position, int length, float[] cos, float[] sin, int row) {
-        float[] frequencies = rotary.scaling() instanceof RopeScaling.DynamicNtk dynamic
-                        && length > dynamic.maxPositions()
-                ? frequencies(length)
-                : fixed;
+        float[] frequencies =
+                rotary.scaling() instanceof RopeScaling.DynamicNtk dynamic && length > dynamic.maxPositions()
+                        ? frequencies(length)
+                        : fixed;
         int at = row * pairs;
         for (int i = 0; i < pairs; i++) {
             float angle = position * frequencies[i];

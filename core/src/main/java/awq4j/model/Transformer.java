@@ -115,8 +115,7 @@ public final class Transformer {
 
     /** Bytes of weights that one token's pass reads: all linears and the head. */
     public long bytesPerToken() {
-        return blocks.stream().mapToLong(Block::sizeBytes).sum()
-                + head.weight().sizeBytes();
+        return blocks.stream().mapToLong(Block::sizeBytes).sum() + head.weight().sizeBytes();
     }
 
     /** Positions a sequence can have: the context, or the learned positions if those are fewer. */

@@ -42,7 +42,8 @@ public final class WeightCodec {
             case Grouped grouped -> {
                 for (int k = 0; k < columns; k++) {
                     int g = k / grouped.groupSize();
-                    out[k] = scale(weight, grouped, row, g) * (code(weight, grouped, row, k) - zero(weight, grouped, row, g));
+                    out[k] = scale(weight, grouped, row, g)
+                            * (code(weight, grouped, row, k) - zero(weight, grouped, row, g));
                 }
             }
         }

@@ -86,8 +86,8 @@ public final class SafetensorsFolder implements AutoCloseable {
                     opened.put(shard, file);
                 }
                 if (!file.names().contains(name)) {
-                    throw new MalformedFileException(index, -1, "puts tensor " + name + " into " + shard
-                            + ", which does not have it");
+                    throw new MalformedFileException(
+                            index, -1, "puts tensor " + name + " into " + shard + ", which does not have it");
                 }
                 places.put(name, file);
             }

@@ -39,7 +39,8 @@ record SafetensorsHeader(Map<String, String> metadata, Map<String, Entry> entrie
         try {
             root = MAPPER.readTree(json);
         } catch (JacksonException e) {
-            long offset = e.getLocation() == null ? 0 : Math.max(0, e.getLocation().getByteOffset());
+            long offset =
+                    e.getLocation() == null ? 0 : Math.max(0, e.getLocation().getByteOffset());
             throw new MalformedFileException(path, 8 + offset, "header is not JSON: " + e.getOriginalMessage());
         }
         if (!root.isObject()) {

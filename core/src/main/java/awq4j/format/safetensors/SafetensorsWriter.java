@@ -183,7 +183,9 @@ public final class SafetensorsWriter {
     private static String free(Path file) {
         try {
             Path folder = file.toAbsolutePath().getParent();
-            return folder == null ? "unknown" : Long.toString(Files.getFileStore(folder).getUsableSpace());
+            return folder == null
+                    ? "unknown"
+                    : Long.toString(Files.getFileStore(folder).getUsableSpace());
         } catch (IOException e) {
             return "unknown";
         }

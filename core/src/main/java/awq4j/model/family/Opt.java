@@ -41,9 +41,8 @@ final class Opt implements ModelFamily {
                     "OPT with do_layer_norm_before = false (opt-350m) is not supported; supported: the other sizes");
         }
         if (config.integer("word_embed_proj_dim", hidden) != hidden) {
-            throw new UnsupportedModelException(
-                    "OPT with word_embed_proj_dim " + config.integer("word_embed_proj_dim") + " other than hidden_size "
-                            + hidden + " is not supported");
+            throw new UnsupportedModelException("OPT with word_embed_proj_dim " + config.integer("word_embed_proj_dim")
+                    + " other than hidden_size " + hidden + " is not supported");
         }
         // some files were saved from the bare decoder, without the outer name
         String root = checkpoint.hasLinear("decoder.embed_tokens") ? "decoder." : "model.decoder.";

@@ -23,8 +23,7 @@ final class RopeConfig {
                 : parameters.number("partial_rotary_factor", config.number("partial_rotary_factor", 1));
         int rotaryDim = (int) (headDim * partial);
         Config scaling = parameters == null ? config.section("rope_scaling").orElse(null) : parameters;
-        return new Rotary(
-                theta, rotaryDim, scaling == null ? new RopeScaling.Default() : scaling(config, scaling));
+        return new Rotary(theta, rotaryDim, scaling == null ? new RopeScaling.Default() : scaling(config, scaling));
     }
 
     private static RopeScaling scaling(Config config, Config scaling) {
@@ -43,8 +42,9 @@ final class RopeConfig {
                         original(config, scaling));
             case "yarn" -> yarn(config, scaling);
             default ->
-                throw new UnsupportedModelException("rope type \"" + type + "\" in " + config.file().getFileName()
-                        + " is not supported; supported: default, linear, dynamic, llama3, yarn");
+                throw new UnsupportedModelException(
+                        "rope type \"" + type + "\" in " + config.file().getFileName()
+                                + " is not supported; supported: default, linear, dynamic, llama3, yarn");
         };
     }
 
@@ -57,8 +57,8 @@ final class RopeConfig {
         if (scaling.has("attention_factor")) {
             attention = scaling.number("attention_factor");
         } else if (scaling.number("mscale", 0) != 0 && scaling.number("mscale_all_dim", 0) != 0) {
-            attention = magnitude(factor, scaling.number("mscale"))
-                    / magnitude(factor, scaling.number("mscale_all_dim"));
+            attention =
+                    magnitude(factor, scaling.number("mscale")) / magnitude(factor, scaling.number("mscale_all_dim"));
         } else {
             attention = magnitude(factor, 1);
         }
