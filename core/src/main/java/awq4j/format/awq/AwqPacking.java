@@ -65,7 +65,11 @@ public final class AwqPacking {
             return bits == 4 ? GEMM : DENSE;
         }
 
-        /** @throws UnsupportedModelException if {@code label} is none of ours */
+        /**
+         * The packing that a checkpoint names.
+         *
+         * @throws UnsupportedModelException if {@code label} is none of ours
+         */
         public static Version of(String label) {
             for (Version version : values()) {
                 if (version.label.equalsIgnoreCase(label)) {
