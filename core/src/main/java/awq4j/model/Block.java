@@ -153,7 +153,7 @@ public final class Block {
     }
 
     private void apply(Linear linear, Buffer x, Buffer out, Taps taps) {
-        if (taps != Taps.NONE) {
+        if (!taps.equals(Taps.NONE)) {
             taps.at(linear.name() + ".input", x);
         }
         PlacedLinear placed = linears.get(linear.name());

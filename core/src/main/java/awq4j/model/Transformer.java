@@ -188,7 +188,7 @@ public final class Transformer {
 
     private @Nullable Buffer head(StepBatch batch, Buffer h, Taps taps) {
         int wanted = batch.logitRows().length;
-        if (taps != Taps.NONE) {
+        if (!taps.equals(Taps.NONE)) {
             Buffer normed = work.normed.view(batch.rows());
             finalNorm.apply(backend, h, normed);
             taps.at("norm", normed);
@@ -204,7 +204,7 @@ public final class Transformer {
         backend.kernels().gather(h, batch.logitRows(), rows);
         finalNorm.apply(backend, rows, rows);
         Buffer out = logits.view(wanted);
-        if (taps != Taps.NONE) {
+        if (!taps.equals(Taps.NONE)) {
             taps.at(spec.head().name() + ".input", rows);
         }
         head.apply(backend, rows, out);
