@@ -56,8 +56,8 @@ public final class Tokenizer {
             SentencePieceConversion.Result converted = SentencePieceConversion.of(model);
             return new Tokenizer(model, converted.json(), converted.rolesOver(roles));
         }
-        throw new UnsupportedModelException("no tokenizer in " + modelFolder + ": looked for " + JSON_FILE + ", "
-                + SENTENCE_PIECE_FILE);
+        throw new UnsupportedModelException(
+                "no tokenizer in " + modelFolder + ": looked for " + JSON_FILE + ", " + SENTENCE_PIECE_FILE);
     }
 
     /**

@@ -76,8 +76,7 @@ class PublishedVectorsTest {
 
     private static void agreesWith(String vectors, Tokenizer tokenizer) throws IOException {
         List<String> texts = texts(vectors);
-        List<String> lines =
-                Files.readAllLines(Shared.path("data/tokenizers/ggml-vocab-" + vectors + ".gguf.out"));
+        List<String> lines = Files.readAllLines(Shared.path("data/tokenizers/ggml-vocab-" + vectors + ".gguf.out"));
         assertThat(texts).hasSizeGreaterThan(40);
         for (int i = 0; i < texts.size(); i++) {
             int[] expected = Arrays.stream(lines.get(i).trim().split(" "))

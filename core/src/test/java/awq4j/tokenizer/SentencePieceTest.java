@@ -30,7 +30,8 @@ class SentencePieceTest {
             int[] ids = tokenizer.encode(text, false);
             assertThat(ids)
                     .as("\"%s\"", text)
-                    .isEqualTo(expected.get("ids").valueStream()
+                    .isEqualTo(expected.get("ids")
+                            .valueStream()
                             .mapToInt(JsonNode::asInt)
                             .toArray());
             assertThat(tokenizer.decode(ids, true))

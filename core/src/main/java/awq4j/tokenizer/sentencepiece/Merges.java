@@ -32,8 +32,10 @@ final class Merges {
             merges.addAll(cuts(piece, ids));
         }
         merges.sort(Comparator.comparingDouble(Merge::score)
-                .thenComparingInt(merge -> merge.left().codePointCount(0, merge.left().length()))
-                .thenComparingInt(merge -> merge.right().codePointCount(0, merge.right().length()))
+                .thenComparingInt(
+                        merge -> merge.left().codePointCount(0, merge.left().length()))
+                .thenComparingInt(
+                        merge -> merge.right().codePointCount(0, merge.right().length()))
                 .reversed());
         return merges;
     }

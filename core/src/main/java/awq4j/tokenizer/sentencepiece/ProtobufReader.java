@@ -96,7 +96,10 @@ final class ProtobufReader {
     String text() {
         int at = bytes.position();
         try {
-            return StandardCharsets.UTF_8.newDecoder().decode(ByteBuffer.wrap(content())).toString();
+            return StandardCharsets.UTF_8
+                    .newDecoder()
+                    .decode(ByteBuffer.wrap(content()))
+                    .toString();
         } catch (CharacterCodingException e) {
             throw new MalformedFileException(file, start + at, "a text is not UTF-8");
         }

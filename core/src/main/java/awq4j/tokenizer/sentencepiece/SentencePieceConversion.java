@@ -44,6 +44,8 @@ public final class SentencePieceConversion {
     private record AddedToken(String content, boolean special, boolean lstrip, boolean rstrip) {}
 
     /**
+     * A converted model.
+     *
      * @param json the text of a tokenizer.json
      * @param roles the tokens that the model file itself names, by role
      */
@@ -197,8 +199,10 @@ public final class SentencePieceConversion {
     private JsonNode postProcessor(Trainer trainer) {
         String bos = piece(trainer.bosId());
         String eos = piece(trainer.eosId());
-        boolean addBos = bos != null && config.map(c -> c.flag("add_bos_token", true)).orElse(true);
-        boolean addEos = eos != null && config.map(c -> c.flag("add_eos_token", false)).orElse(false);
+        boolean addBos =
+                bos != null && config.map(c -> c.flag("add_bos_token", true)).orElse(true);
+        boolean addEos =
+                eos != null && config.map(c -> c.flag("add_eos_token", false)).orElse(false);
         if (!addBos && !addEos) {
             return MAPPER.nullNode();
         }

@@ -38,13 +38,7 @@ record SentencePieceModel(Path file, List<Piece> pieces, Trainer trainer, Normal
 
     /** The training settings that outlive training; ids are -1 where the model has no such token. */
     record Trainer(
-            int modelKind,
-            boolean spaceAsSuffix,
-            boolean byteFallback,
-            int unkId,
-            int bosId,
-            int eosId,
-            int padId) {}
+            int modelKind, boolean spaceAsSuffix, boolean byteFallback, int unkId, int bosId, int eosId, int padId) {}
 
     /** What happens to text before it is cut; {@code charsMap} is the compiled character map, often empty. */
     record Normalizer(byte[] charsMap, boolean addDummyPrefix, boolean removeExtraSpaces, boolean escapeSpaces) {}
@@ -86,9 +80,14 @@ record SentencePieceModel(Path file, List<Piece> pieces, Trainer trainer, Normal
         int kind = NORMAL;
         while (reader.hasMore()) {
             switch (reader.field()) {
-                case 1 -> text = reader.expect(ProtobufReader.BYTES, "a piece's text").text();
-                case 2 -> score = reader.expect(ProtobufReader.FIXED32, "a piece's score").fixed32();
-                case 3 -> kind = (int) reader.expect(ProtobufReader.VARINT, "a piece's kind").varint();
+                case 1 ->
+                    text = reader.expect(ProtobufReader.BYTES, "a piece's text").text();
+                case 2 ->
+                    score = reader.expect(ProtobufReader.FIXED32, "a piece's score")
+                            .fixed32();
+                case 3 ->
+                    kind = (int) reader.expect(ProtobufReader.VARINT, "a piece's kind")
+                            .varint();
                 default -> reader.skip();
             }
         }
