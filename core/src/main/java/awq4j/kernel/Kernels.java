@@ -32,7 +32,7 @@ public interface Kernels {
     void layerNorm(Buffer x, Buffer gain, @Nullable Buffer bias, float epsilon, Buffer out);
 
     /**
-     * Rotary embedding in place. In each head, values d and d + r/2 (d < r/2) turn by the angle of pair d, where r/2
+     * Rotary embedding in place. In each head, values d and d + r/2 (d below r/2) turn by the angle of pair d, where r/2
      * is the number of columns of {@code cos}; values from r on stay.
      *
      * @param x [n, heads * headDim]
