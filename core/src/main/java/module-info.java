@@ -15,4 +15,5 @@ module awq4j.core {
     exports awq4j.tokenizer;
     exports awq4j.model;
     exports awq4j.model.family;
+    exports awq4j.quant;
 }

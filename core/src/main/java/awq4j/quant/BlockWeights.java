@@ -1,0 +1,115 @@
+package awq4j.quant;
+
+import awq4j.model.BlockSpec;
+import awq4j.model.Linear;
+import awq4j.model.Norm;
+import awq4j.model.Parameters;
+import awq4j.tensor.DType;
+import awq4j.weight.Weight;
+import awq4j.weight.WeightCodec;
+import awq4j.weight.WeightLayout.Dense;
+import java.util.LinkedHashMap;
+import java.util.Map;
+
+/**
+ * The numbers of one block in float32, on the heap: small enough to work on while the rest of the model stays in its
+ * file. Matrices and vectors may be changed in place.
+ *
+ * <p>It is a source of {@link Parameters}, so a block can be run with it.
+ */
+public final class BlockWeights implements Parameters {
+    private final Map<String, Matrix> matrices;
+    private final Map<String, float[]> vectors;
+
+    /**
+     * A linear's matrix.
+     *
+     * @param values [rows, columns]
+     * @param stored the type it had in the checkpoint, F32 if it was packed there
+     */
+    public record Matrix(Linear linear, float[] values, DType stored) {}
+
+    private BlockWeights(Map<String, Matrix> matrices, Map<String, float[]> vectors) {
+        this.matrices = matrices;
+        this.vectors = vectors;
+    }
+
+    /** Copies a block's numbers out of a checkpoint. */
+    public static BlockWeights load(BlockSpec spec, Parameters from) {
+        var matrices = new LinkedHashMap<String, Matrix>();
+        var vectors = new LinkedHashMap<String, float[]>();
+        for (Linear linear : spec.linears()) {
+            Weight weight = from.matrix(linear);
+            DType stored = weight.layout() instanceof Dense dense ? dense.dtype() : DType.F32;
+            matrices.put(linear.name(), new Matrix(linear, WeightCodec.decode(weight), stored));
+            if (linear.bias()) {
+                String bias = linear.name() + ".bias";
+                vectors.put(bias, from.vector(bias, linear.rows()));
+            }
+        }
+        int hidden = spec.attention().query().columns();
+        int headDim = spec.attention().shape().headDim();
+        for (Norm norm : spec.norms()) {
+            boolean perHead = norm.equals(spec.attention().queryNorm())
+                    || norm.equals(spec.attention().keyNorm());
+            int size = perHead ? headDim : hidden;
+            switch (norm) {
+                case Norm.Rms rms -> vectors.put(rms.name() + ".weight", from.vector(rms.name() + ".weight", size));
+                case Norm.Layer layer -> {
+                    if (layer.bias()) {
+                        vectors.put(layer.name() + ".weight", from.vector(layer.name() + ".weight", size));
+                        vectors.put(layer.name() + ".bias", from.vector(layer.name() + ".bias", size));
+                    }
+                }
+            }
+        }
+        return new BlockWeights(matrices, vectors);
+    }
+
+    /** An independent copy. */
+    public BlockWeights copy() {
+        var copies = new LinkedHashMap<String, Matrix>();
+        matrices.forEach((name, matrix) ->
+                copies.put(name, new Matrix(matrix.linear(), matrix.values().clone(), matrix.stored())));
+        var vectorCopies = new LinkedHashMap<String, float[]>();
+        vectors.forEach((name, values) -> vectorCopies.put(name, values.clone()));
+        return new BlockWeights(copies, vectorCopies);
+    }
+
+    /** Matrices by the linear's tensor prefix, in the order in which they run. */
+    public Map<String, Matrix> matrices() {
+        return java.util.Collections.unmodifiableMap(matrices);
+    }
+
+    /** Norm gains, norm biases and linears' biases by tensor name. */
+    public Map<String, float[]> vectors() {
+        return java.util.Collections.unmodifiableMap(vectors);
+    }
+
+    /**
+     * The values [rows, columns] of a linear, not copied.
+     *
+     * @throws IllegalArgumentException if the block has none of that name
+     */
+    public float[] values(String linear) {
+        Matrix matrix = matrices.get(linear);
+        if (matrix == null) {
+            throw new IllegalArgumentException("block has no linear " + linear);
+        }
+        return matrix.values();
+    }
+
+    @Override
+    public Weight matrix(Linear linear) {
+        return Weight.ofFloats(linear.name(), linear.rows(), linear.columns(), values(linear.name()));
+    }
+
+    @Override
+    public float[] vector(String name, int size) {
+        float[] values = vectors.get(name);
+        if (values == null || values.length != size) {
+            throw new IllegalArgumentException("block has no vector " + name + " of " + size + " values");
+        }
+        return values;
+    }
+}

@@ -1,0 +1,15 @@
+package awq4j.quant;
+
+import org.jspecify.annotations.Nullable;
+
+/**
+ * How one linear fared.
+ *
+ * @param name tensor prefix
+ * @param quantized whether it was quantized at all
+ * @param reason why not, or what was handled on the way; null if there is nothing to say
+ * @param lossBefore mean squared error of its output over the calibration tokens with plain rounding, NaN without calibration
+ * @param lossAfter the same with what the method chose
+ */
+public record LinearReport(
+        String name, boolean quantized, @Nullable String reason, double lossBefore, double lossAfter) {}

@@ -1,0 +1,21 @@
+package awq4j.quant;
+
+import awq4j.model.BlockSpec;
+
+/** A way to quantize a block. Pure: no files, no clock; the same arguments give the same result. */
+public interface QuantMethod {
+    /** For reports, for example {@code awq}. */
+    String name();
+
+    /** Whether {@link #quantize} looks at what calibration saw; if not it may get {@link BlockCapture#NONE}. */
+    boolean calibrated();
+
+    /**
+     * Quantizes one block.
+     *
+     * @param weights its numbers at full precision; not modified
+     * @param capture what its linears saw at full precision
+     * @throws IllegalArgumentException if a weight is not finite; the message names the tensor
+     */
+    QuantizedBlock quantize(BlockSpec spec, BlockWeights weights, BlockCapture capture, QuantScheme scheme);
+}

@@ -1,0 +1,48 @@
+package awq4j.quant;
+
+import awq4j.weight.WeightLayout.Grouped;
+import awq4j.weight.WeightLayout.ZeroPoint;
+
+/**
+ * What weights become: codes of a few bits, one scale and zero for each group along a row.
+ *
+ * @param bits width of a code, 2 to 8
+ * @param groupSize columns that share a scale; {@link #WHOLE_ROW} for one group a row
+ * @param symmetric whether the zero is the middle code of every group
+ * @param range how a group's range is found; only asymmetric groups differ
+ */
+public record QuantScheme(int bits, int groupSize, boolean symmetric, Range range) {
+    /** One group a row, as checkpoints write it. */
+    public static final int WHOLE_ROW = -1;
+
+    /** The paper's setting: INT4, groups of 128, asymmetric. */
+    public static final QuantScheme INT4_G128 = new QuantScheme(4, 128, false, Range.REFERENCE);
+
+    /** @throws IllegalArgumentException if bits or group size are out of range */
+    public QuantScheme {
+        if (bits < 2 || bits > 8) {
+            throw new IllegalArgumentException("bits must be in [2, 8], was " + bits);
+        }
+        if (groupSize < 1 && groupSize != WHOLE_ROW) {
+            throw new IllegalArgumentException("groupSize must be positive, or -1 for whole rows, was " + groupSize);
+        }
+    }
+
+    /** How the range of an asymmetric group is found. */
+    public enum Range {
+        /** From the group's minimum to its maximum, as llm-awq and AutoAWQ do. A group of one sign is badly served. */
+        REFERENCE,
+        /** The same, extended to contain zero. */
+        INCLUDE_ZERO
+    }
+
+    /** Columns a group of a row of {@code columns} values. */
+    public int groupSizeFor(int columns) {
+        return groupSize == WHOLE_ROW ? columns : groupSize;
+    }
+
+    /** The in-memory layout of a linear quantized by this scheme. */
+    public Grouped layout(int columns) {
+        return new Grouped(bits, groupSizeFor(columns), symmetric ? ZeroPoint.MIDDLE : ZeroPoint.INTEGER);
+    }
+}

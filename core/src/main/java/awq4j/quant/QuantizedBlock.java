@@ -1,0 +1,25 @@
+package awq4j.quant;
+
+import awq4j.weight.Weight;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+
+/**
+ * A block after quantization.
+ *
+ * @param linears quantized linears by tensor prefix, scales already among the float16 values
+ * @param changed every other tensor that the method rewrote, by its full name: norm gains and biases, biases of linears,
+ *     and {@code PREFIX.weight} of a linear that was scaled but not quantized
+ * @param recipe what was found
+ * @param reports one for each linear of the block, in the order in which they run
+ */
+public record QuantizedBlock(
+        Map<String, Weight> linears, Map<String, float[]> changed, BlockRecipe recipe, List<LinearReport> reports) {
+    /** Copies maps and list in their order, not the arrays. */
+    public QuantizedBlock {
+        linears = java.util.Collections.unmodifiableMap(new LinkedHashMap<>(linears));
+        changed = java.util.Collections.unmodifiableMap(new LinkedHashMap<>(changed));
+        reports = List.copyOf(reports);
+    }
+}
