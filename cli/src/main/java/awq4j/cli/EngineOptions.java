@@ -1,0 +1,74 @@
+package awq4j.cli;
+
+import awq4j.kernel.CpuOptions;
+import awq4j.kernel.CpuOptions.Arithmetic;
+import awq4j.kernel.KvBuffer.KvPrecision;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.Spec;
+
+/** How a model is run: on which kernels, with how many threads, with room for how many tokens. */
+final class EngineOptions {
+    @Spec(Spec.Target.MIXEE)
+    @SuppressWarnings("NullAway.Init") // picocli sets it before the command runs
+    private CommandSpec command;
+
+    @Option(
+            names = "--threads",
+            paramLabel = "N",
+            defaultValue = "0",
+            description = "Threads that compute; 0, the default, is one per core.")
+    private int threads;
+
+    @Option(
+            names = "--kernels",
+            paramLabel = "KIND",
+            defaultValue = "auto",
+            description = "auto (default), scalar or vector: plain loops or the Vector API.")
+    private Arithmetic kernels = Arithmetic.AUTO;
+
+    @Option(
+            names = "--context",
+            paramLabel = "N",
+            defaultValue = "0",
+            description = "Most tokens of prompt and reply together; 0, the default, is what the model was made for.")
+    private int context;
+
+    @Option(
+            names = "--kv",
+            paramLabel = "TYPE",
+            defaultValue = "f16",
+            description = "f16 (default) or f32: how keys and values are kept. f32 takes twice the memory.")
+    private KvPrecision kv = KvPrecision.F16;
+
+    /**
+     * Kernels and threads.
+     *
+     * @throws ParameterException if the number of threads makes no sense
+     */
+    CpuOptions cpu() {
+        try {
+            return new CpuOptions(kernels, threads);
+        } catch (IllegalArgumentException e) {
+            throw new ParameterException(command.commandLine(), "--" + e.getMessage());
+        }
+    }
+
+    /**
+     * Most tokens of prompt and reply together, 0 for the model's own length.
+     *
+     * @throws ParameterException if it is negative
+     */
+    int context() {
+        if (context < 0) {
+            throw new ParameterException(command.commandLine(), "--context must not be negative, was " + context);
+        }
+        return context;
+    }
+
+    /** How keys and values are kept. */
+    KvPrecision kv() {
+        return kv;
+    }
+}
