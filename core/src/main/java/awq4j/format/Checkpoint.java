@@ -3,6 +3,7 @@ package awq4j.format;
 import awq4j.tensor.Tensor;
 import awq4j.weight.Weight;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.Optional;
 import java.util.Set;
 
@@ -59,6 +60,14 @@ public interface Checkpoint extends AutoCloseable {
      * @param groupSize columns that share a scale, or -1 for a whole row
      * @param symmetric whether all zeros are the middle code
      * @param version the packing, for example {@code gemm}
+     * @param excluded {@code modules_to_not_convert}: parts of names whose linears were left alone; for people, since what
+     *     is stored decides
      */
-    record Quantization(String method, int bits, int groupSize, boolean symmetric, String version) {}
+    record Quantization(
+            String method, int bits, int groupSize, boolean symmetric, String version, List<String> excluded) {
+        /** Copies the list. */
+        public Quantization {
+            excluded = List.copyOf(excluded);
+        }
+    }
 }

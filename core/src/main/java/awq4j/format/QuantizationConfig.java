@@ -43,12 +43,18 @@ final class QuantizationConfig {
             throw new MalformedFileException(
                     section.file(), -1, "group_size should be positive or -1, is " + groupSize);
         }
-        String version = section.has("version") ? section.text("version") : section.text("format", "gemm");
+        var version = AwqPacking.Version.of(
+                section.has("version") ? section.text("version") : section.text("format", "gemm"));
+        if (version == AwqPacking.Version.GEMM && bits != 4) {
+            throw new UnsupportedModelException(section.file().getFileName() + ": AWQ version gemm holds 4 bits, found "
+                    + bits + "; other widths are read from version " + AwqPacking.Version.DENSE.label());
+        }
         return new Quantization(
                 method,
                 bits,
                 groupSize,
                 !section.flag("zero_point", true),
-                AwqPacking.Version.of(version).label());
+                version.label(),
+                section.texts("modules_to_not_convert"));
     }
 }

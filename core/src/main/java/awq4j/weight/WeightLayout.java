@@ -37,7 +37,15 @@ public sealed interface WeightLayout {
 
         /** Groups in a row of {@code columns} values. */
         public int groups(int columns) {
-            return (columns + groupSize - 1) / groupSize;
+            return Math.ceilDiv(columns, groupSize); // a file may state a group size near 2^31
+        }
+
+        /** Bytes of codes, scales and zeros of a whole weight. */
+        public long sizeBytes(int rows, int columns) {
+            long groups = (long) rows * groups(columns);
+            return (long) rows * rowBytes(columns)
+                    + groups * Float.BYTES
+                    + (zeroPoint == ZeroPoint.INTEGER ? groups : 0);
         }
 
         /** Bits that one code takes in {@link Weight#values}: 4 up to four bits, else 8. */

@@ -1,0 +1,53 @@
+package awq4j.quant;
+
+import awq4j.model.BlockSpec;
+import awq4j.model.Mlp;
+import awq4j.model.ModelSpec;
+import awq4j.model.ParameterCount;
+
+/**
+ * What quantizing a model takes at its peak: it goes block by block, so one block and what calibration saw of it must
+ * fit, not the model.
+ *
+ * @param block bytes of the largest block in float32
+ * @param activations bytes of the calibration tokens: the residual stream before and after the block, and the input of
+ *     every linear of the block (those that share one count once)
+ * @param rest bytes of everything else: the program, packed results, copies of single linears during the search
+ */
+public record MemoryEstimate(long block, long activations, long rest) {
+    /** What does not grow with the block or with the calibration set. */
+    private static final long REST = 300_000_000;
+
+    /**
+     * Estimates for a model.
+     *
+     * @param tokens calibration tokens that run through a block, sequences times length; 0 for a method that sees none
+     */
+    public static MemoryEstimate of(ModelSpec model, long tokens) {
+        long block = 0;
+        long columns = 0;
+        for (BlockSpec spec : model.blocks()) {
+            block = Math.max(block, ParameterCount.of(spec) * Float.BYTES);
+            columns = Math.max(columns, capturedColumns(spec));
+        }
+        return new MemoryEstimate(block, tokens * Float.BYTES * (2L * model.hidden() + columns), REST);
+    }
+
+    /** All of it. */
+    public long total() {
+        return block + activations + rest;
+    }
+
+    /** Values a token leaves behind in a block: inputs of q/k/v, of the output projection, of the MLP's two steps. */
+    private static long capturedColumns(BlockSpec spec) {
+        long attention = (long) spec.attention().query().columns()
+                + spec.attention().output().columns();
+        return attention
+                + switch (spec.mlp()) {
+                    case Mlp.Gated gated ->
+                        (long) gated.gate().columns() + gated.down().columns();
+                    case Mlp.Plain plain ->
+                        (long) plain.input().columns() + plain.output().columns();
+                };
+    }
+}

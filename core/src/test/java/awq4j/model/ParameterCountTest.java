@@ -1,0 +1,45 @@
+package awq4j.model;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import awq4j.format.Checkpoint;
+import awq4j.format.Checkpoints;
+import awq4j.model.family.Families;
+import awq4j.testing.GoldenFiles;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+class ParameterCountTest {
+    @ParameterizedTest
+    @ValueSource(
+            strings = {
+                "llama_gqa",
+                "llama_mha",
+                "llama_tied_bias",
+                "llama_rope_yarn",
+                "mistral_sw",
+                "qwen2",
+                "qwen3",
+                "opt"
+            })
+    void isWhatTheFileHolds(String name) {
+        try (Checkpoint checkpoint = Checkpoints.open(GoldenFiles.path("models/" + name))) {
+            ModelSpec model = Families.spec(checkpoint);
+            var count = ParameterCount.of(model);
+            long stored = checkpoint.names().stream()
+                    .filter(tensor -> !(model.tied() && tensor.equals("lm_head.weight")))
+                    .mapToLong(tensor -> checkpoint.tensor(tensor).shape().elements())
+                    .sum();
+            assertThat(count.total()).isEqualTo(stored);
+            assertThat(model.blocks().stream().mapToLong(ParameterCount::of).sum())
+                    .isEqualTo(stored - count.embeddings() - count.head() - finalNorm(checkpoint, model));
+        }
+    }
+
+    private static long finalNorm(Checkpoint checkpoint, ModelSpec model) {
+        return checkpoint.names().stream()
+                .filter(tensor -> tensor.startsWith(model.finalNorm().name() + "."))
+                .mapToLong(tensor -> checkpoint.tensor(tensor).shape().elements())
+                .sum();
+    }
+}
