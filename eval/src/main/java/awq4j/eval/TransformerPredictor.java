@@ -73,7 +73,9 @@ public final class TransformerPredictor implements Predictor {
         }
         StepBatch batch = StepBatch.of(tokens, current.length(), StepBatch.Logits.ALL);
         Buffer out = model.forward(batch, List.of(current), Taps.NONE);
-        assert out != null : "logits were asked for";
+        if (out == null) {
+            throw new IllegalStateException("the model answered without logits");
+        }
         model.backend().read(out, logits);
         return logits;
     }
