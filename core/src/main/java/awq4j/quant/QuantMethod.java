@@ -13,7 +13,7 @@ public interface QuantMethod {
     /**
      * Quantizes one block.
      *
-     * @param weights its numbers at full precision; not modified
+     * @param weights its numbers at full precision; rewritten in place, so that a block is held once, and spent afterwards
      * @param capture what its linears saw at full precision
      * @throws IllegalArgumentException if a weight is not finite; the message names the tensor
      */

@@ -1,0 +1,93 @@
+package awq4j.quant;
+
+import awq4j.format.awq.AwqPacking;
+import awq4j.format.awq.AwqPacking.Version;
+import awq4j.model.BlockSpec;
+import awq4j.model.Linear;
+import awq4j.model.ScaleGroup;
+import awq4j.weight.Weight;
+import java.lang.foreign.ValueLayout;
+import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import java.util.Set;
+import org.jspecify.annotations.Nullable;
+
+/** A block on its way to codes: folds scales into its weights, then rounds its linears one by one. */
+final class BlockRounding {
+    private final BlockSpec spec;
+    private final BlockWeights weights;
+    private final Quantizer quantizer;
+    private final Set<String> touched = new LinkedHashSet<>();
+    private final Map<String, Weight> rounded = new LinkedHashMap<>();
+
+    /** @param weights rewritten in place by {@link #fold} */
+    BlockRounding(BlockSpec spec, BlockWeights weights, Quantizer quantizer) {
+        this.spec = spec;
+        this.weights = weights;
+        this.quantizer = quantizer;
+    }
+
+    /** Folds the scale of one group. */
+    void fold(ScaleGroup group, float[] scale) {
+        Folding.fold(group, scale, weights, touched);
+    }
+
+    /** Why no packing holds this linear under the scheme, null if one does. */
+    static @Nullable String obstacle(Linear linear, QuantScheme scheme) {
+        int size = scheme.groupSizeFor(linear.columns());
+        Version version = Version.forBits(scheme.bits());
+        return AwqPacking.fits(version, linear.rows(), linear.columns(), size)
+                ? null
+                : "stays unquantized: " + linear.rows() + " x " + linear.columns() + " does not fit packing "
+                        + version.label() + " with groups of " + size;
+    }
+
+    /**
+     * Rounds one linear, or leaves it as it is where no packing holds it.
+     *
+     * @param clip largest magnitude that each group keeps, [rows, groups]; null to keep all
+     * @return why it was left, null if it was rounded
+     */
+    @Nullable
+    String round(Linear linear, float @Nullable [] clip) {
+        String obstacle = obstacle(linear, quantizer.scheme());
+        if (obstacle != null) {
+            return obstacle;
+        }
+        float[] values = weights.values(linear.name());
+        Weight weight = quantizer.quantize(linear.name(), linear.rows(), linear.columns(), values, clip);
+        for (float scale : Objects.requireNonNull(weight.scales()).toArray(ValueLayout.JAVA_FLOAT)) {
+            if (!Float.isFinite(scale)) {
+                return "stays unquantized: the range of a group is beyond float16 scales";
+            }
+        }
+        rounded.put(linear.name(), weight);
+        return null;
+    }
+
+    /** The codes of a linear, null if it was left. */
+    @Nullable
+    Weight rounded(Linear linear) {
+        return rounded.get(linear.name());
+    }
+
+    /** What became of the block. */
+    QuantizedBlock finish(BlockRecipe recipe, List<LinearReport> reports) {
+        var changed = new LinkedHashMap<String, float[]>();
+        for (Linear linear : spec.linears()) {
+            String name = linear.name() + ".weight";
+            if (touched.contains(name) && !rounded.containsKey(linear.name())) {
+                changed.put(name, weights.values(linear.name()));
+            }
+        }
+        weights.vectors().forEach((name, values) -> {
+            if (touched.contains(name)) {
+                changed.put(name, values);
+            }
+        });
+        return new QuantizedBlock(rounded, changed, recipe, reports);
+    }
+}

@@ -1,0 +1,94 @@
+package awq4j.quant;
+
+import awq4j.model.Linear;
+import awq4j.model.Norm;
+import awq4j.model.ScaleGroup;
+import awq4j.model.ScaleGroup.Fold;
+import java.util.Set;
+
+/**
+ * Moves a scale from a group's inputs into its weights: columns of the group's linears are multiplied, what makes the
+ * input is divided, and the block computes the same (Lin et al., AWQ, section 3.2).
+ */
+final class Folding {
+    private Folding() {}
+
+    /** Whether the model has numbers that can take the inverse: a norm without parameters of its own has not. */
+    static boolean possible(ScaleGroup group) {
+        return !(group.fold() instanceof Fold.IntoNorm into
+                && into.norm() instanceof Norm.Layer layer
+                && !layer.bias());
+    }
+
+    /** The tensor prefix of what takes the inverse. */
+    static String target(ScaleGroup group) {
+        return switch (group.fold()) {
+            case Fold.IntoNorm into -> into.norm().name();
+            case Fold.IntoRows into -> into.linear().name();
+        };
+    }
+
+    /**
+     * Folds in place, in float32.
+     *
+     * @param scale [columns of the group's linears], positive
+     * @param touched gets the names of the tensors that were rewritten
+     */
+    static void fold(ScaleGroup group, float[] scale, BlockWeights weights, Set<String> touched) {
+        switch (group.fold()) {
+            case Fold.IntoNorm into -> {
+                divide(weights.vector(into.norm().name() + ".weight", scale.length), scale);
+                touched.add(into.norm().name() + ".weight");
+                if (into.norm() instanceof Norm.Layer) {
+                    divide(weights.vector(into.norm().name() + ".bias", scale.length), scale);
+                    touched.add(into.norm().name() + ".bias");
+                }
+            }
+            case Fold.IntoRows into -> {
+                divideRows(into.linear(), weights.values(into.linear().name()), scale);
+                touched.add(into.linear().name() + ".weight");
+                if (into.linear().bias()) {
+                    divide(weights.vector(into.linear().name() + ".bias", scale.length), scale);
+                    touched.add(into.linear().name() + ".bias");
+                }
+            }
+        }
+        for (Linear linear : group.linears()) {
+            multiplyColumns(weights.values(linear.name()), scale);
+            touched.add(linear.name() + ".weight");
+        }
+    }
+
+    private static void divide(float[] values, float[] scale) {
+        for (int i = 0; i < scale.length; i++) {
+            values[i] /= scale[i];
+        }
+    }
+
+    private static void divideRows(Linear linear, float[] values, float[] scale) {
+        for (int row = 0; row < linear.rows(); row++) {
+            int start = row * linear.columns();
+            for (int i = start; i < start + linear.columns(); i++) {
+                values[i] /= scale[row];
+            }
+        }
+    }
+
+    /** {@code values[r][c] *= scale[c]}; [rows, scale.length]. */
+    static void multiplyColumns(float[] values, float[] scale) {
+        for (int start = 0; start < values.length; start += scale.length) {
+            for (int i = 0; i < scale.length; i++) {
+                values[start + i] *= scale[i];
+            }
+        }
+    }
+
+    /** {@code values[r][c] /= scale[c]}; [rows, scale.length]. */
+    static void divideColumns(float[] values, float[] scale) {
+        for (int start = 0; start < values.length; start += scale.length) {
+            for (int i = 0; i < scale.length; i++) {
+                values[start + i] /= scale[i];
+            }
+        }
+    }
+}
