@@ -16,4 +16,5 @@ module awq4j.core {
     exports awq4j.model;
     exports awq4j.model.family;
     exports awq4j.quant;
+    exports awq4j.quant.calibration;
 }
