@@ -1,8 +1,8 @@
 package awq4j.cli;
 
 import awq4j.kernel.CpuOptions;
-import awq4j.kernel.CpuOptions.Arithmetic;
 import awq4j.kernel.KvBuffer.KvPrecision;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
@@ -14,19 +14,8 @@ final class EngineOptions {
     @SuppressWarnings("NullAway.Init") // picocli sets it before the command runs
     private CommandSpec command;
 
-    @Option(
-            names = "--threads",
-            paramLabel = "N",
-            defaultValue = "0",
-            description = "Threads that compute; 0, the default, is one per core.")
-    private int threads;
-
-    @Option(
-            names = "--kernels",
-            paramLabel = "KIND",
-            defaultValue = "auto",
-            description = "auto (default), scalar or vector: plain loops or the Vector API.")
-    private Arithmetic kernels = Arithmetic.AUTO;
+    @Mixin
+    private KernelOptions kernels = new KernelOptions();
 
     @Option(
             names = "--context",
@@ -48,11 +37,7 @@ final class EngineOptions {
      * @throws ParameterException if the number of threads makes no sense
      */
     CpuOptions cpu() {
-        try {
-            return new CpuOptions(kernels, threads);
-        } catch (IllegalArgumentException e) {
-            throw new ParameterException(command.commandLine(), "--" + e.getMessage());
-        }
+        return kernels.cpu();
     }
 
     /**

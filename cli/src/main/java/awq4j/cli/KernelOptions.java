@@ -1,0 +1,42 @@
+package awq4j.cli;
+
+import awq4j.kernel.CpuOptions;
+import awq4j.kernel.CpuOptions.Arithmetic;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.Spec;
+
+/** On which kernels a model is run, with how many threads. */
+final class KernelOptions {
+    @Spec(Spec.Target.MIXEE)
+    @SuppressWarnings("NullAway.Init") // picocli sets it before the command runs
+    private CommandSpec command;
+
+    @Option(
+            names = "--threads",
+            paramLabel = "N",
+            defaultValue = "0",
+            description = "Threads that compute; 0, the default, is one per core.")
+    private int threads;
+
+    @Option(
+            names = "--kernels",
+            paramLabel = "KIND",
+            defaultValue = "auto",
+            description = "auto (default), scalar or vector: plain loops or the Vector API.")
+    private Arithmetic kernels = Arithmetic.AUTO;
+
+    /**
+     * Kernels and threads.
+     *
+     * @throws ParameterException if the number of threads makes no sense
+     */
+    CpuOptions cpu() {
+        try {
+            return new CpuOptions(kernels, threads);
+        } catch (IllegalArgumentException e) {
+            throw new ParameterException(command.commandLine(), "--" + e.getMessage());
+        }
+    }
+}
