@@ -1,0 +1,134 @@
+package awq4j.kernel;
+
+import awq4j.kernel.KvBuffer.KvPrecision;
+import awq4j.kernel.scalar.ScalarRowKernels;
+import awq4j.weight.Weight;
+import java.util.function.Supplier;
+
+/**
+ * The CPU: row kernels, and a team of threads that shares out their rows. Buffers are ordinary objects; what nobody
+ * holds any longer is collected, {@link #close} ends the threads.
+ *
+ * <p>Results do not depend on the number of threads, bit for bit.
+ */
+public final class CpuBackend implements Backend {
+    private final RowKernels rows;
+    private final ThreadTeam team;
+    private final CpuKernels kernels;
+
+    private CpuBackend(RowKernels rows, int threads) {
+        this.rows = rows;
+        this.team = new ThreadTeam(threads);
+        this.kernels = new CpuKernels(rows, team);
+    }
+
+    /**
+     * Starts a team.
+     *
+     * @throws BackendException if the kernels that were asked for cannot run here
+     */
+    public static CpuBackend open(CpuOptions options) {
+        RowKernels rows = switch (options.arithmetic()) {
+            case AUTO, SCALAR -> new ScalarRowKernels();
+            case VECTOR -> throw new BackendException("vector kernels are not built yet; use scalar ones");
+        };
+        return open(rows, options.threads());
+    }
+
+    /**
+     * Starts a team on given kernels.
+     *
+     * @param threads 0 for one per core available to the process
+     */
+    public static CpuBackend open(RowKernels rows, int threads) {
+        return new CpuBackend(rows, threads == 0 ? Runtime.getRuntime().availableProcessors() : threads);
+    }
+
+    @Override
+    public String name() {
+        return "cpu/" + rows.name() + ", " + team.size() + (team.size() == 1 ? " thread" : " threads");
+    }
+
+    /** Threads that compute, the caller's included. */
+    public int threads() {
+        return team.size();
+    }
+
+    @Override
+    public PlacedWeight place(Weight weight) {
+        return taking("weight " + weight.name(), weight.sizeBytes(), () -> rows.place(weight));
+    }
+
+    @Override
+    public Buffer allocate(int rows, int columns) {
+        long size = (long) rows * columns;
+        if (rows < 0 || columns < 0 || size > Integer.MAX_VALUE - 8) {
+            throw new IllegalArgumentException(
+                    "allocate: [" + rows + ", " + columns + "] is not a matrix of at most 2^31 - 9 values");
+        }
+        return taking(
+                "buffer [" + rows + ", " + columns + "]",
+                size * Float.BYTES,
+                () -> new CpuBuffer(new float[(int) size], rows, columns));
+    }
+
+    @Override
+    public KvBuffer allocateKv(int capacity, int kvHeads, int headDim, KvPrecision precision) {
+        if (capacity < 1 || kvHeads < 1 || headDim < 1) {
+            throw new IllegalArgumentException(
+                    "allocateKv: [" + capacity + ", " + kvHeads + ", " + headDim + "] has nothing in it");
+        }
+        int bytes = precision == KvPrecision.F16 ? 4 : 8;
+        return taking(
+                "keys and values of " + capacity + " positions",
+                (long) capacity * kvHeads * headDim * bytes,
+                () -> new CpuKvBuffer(capacity, kvHeads, headDim, precision));
+    }
+
+    @Override
+    public void copyKv(KvBuffer from, KvBuffer to, int filled) {
+        CpuKernels.own(to).copyFrom(CpuKernels.own(from), filled);
+    }
+
+    @Override
+    public void write(float[] from, Buffer to) {
+        CpuBuffer target = CpuKernels.own(to);
+        int size = target.rows() * target.columns();
+        if (from.length < size) {
+            throw new IllegalArgumentException("write: " + from.length + " values for a buffer " + target.shape());
+        }
+        System.arraycopy(from, 0, target.values(), 0, size);
+    }
+
+    @Override
+    public void read(Buffer from, float[] to) {
+        CpuBuffer source = CpuKernels.own(from);
+        int size = source.rows() * source.columns();
+        if (to.length < size) {
+            throw new IllegalArgumentException("read: room for " + to.length + ", buffer is " + source.shape());
+        }
+        System.arraycopy(source.values(), 0, to, 0, size);
+    }
+
+    @Override
+    public Kernels kernels() {
+        return kernels;
+    }
+
+    @Override
+    public void close() {
+        team.close();
+    }
+
+    private static <T> T taking(String what, long bytes, Supplier<T> allocation) {
+        try {
+            return allocation.get();
+        } catch (OutOfMemoryError e) {
+            long mebibyte = 1 << 20;
+            throw new BackendException("no memory for " + what + ", " + (bytes + mebibyte - 1) / mebibyte
+                    + " MiB: the heap may grow to "
+                    + Runtime.getRuntime().maxMemory() / mebibyte
+                    + " MiB. Try a larger -Xmx, a shorter context or a smaller chunk");
+        }
+    }
+}

@@ -1,0 +1,354 @@
+package awq4j.kernel;
+
+import java.util.Arrays;
+import java.util.function.Supplier;
+import org.jspecify.annotations.Nullable;
+
+/** Checks shapes, splits the work into parts, and gives them to the team. */
+final class CpuKernels implements Kernels {
+    /** Values in a part of an element-wise operation: small operations stay on the caller's thread. */
+    private static final int ELEMENTS = 8192;
+
+    /** Tokens of one sequence whose attention is computed together, so that keys are decoded once for all. */
+    private static final int ATTEND_TOKENS = 16;
+
+    /** Parts a thread gets of one linear, on average: enough to even out, few enough to cost nothing. */
+    private static final int PARTS = 8;
+
+    private final RowKernels rows;
+    private final ThreadTeam team;
+    private float[] prepared = new float[0];
+
+    CpuKernels(RowKernels rows, ThreadTeam team) {
+        this.rows = rows;
+        this.team = team;
+    }
+
+    static CpuBuffer own(Buffer buffer) {
+        if (buffer instanceof CpuBuffer own) {
+            return own;
+        }
+        throw new IllegalArgumentException("the buffer belongs to another backend: " + buffer);
+    }
+
+    static CpuKvBuffer own(KvBuffer buffer) {
+        if (buffer instanceof CpuKvBuffer own) {
+            return own;
+        }
+        throw new IllegalArgumentException("the cache belongs to another backend: " + buffer);
+    }
+
+    private static CpuWeight own(PlacedWeight weight) {
+        if (weight instanceof CpuWeight own) {
+            return own;
+        }
+        throw new IllegalArgumentException("weight " + weight.name() + " belongs to another backend");
+    }
+
+    private static void expect(boolean fits, String operation, Supplier<String> found) {
+        if (!fits) {
+            throw new IllegalArgumentException(operation + ": " + found.get());
+        }
+    }
+
+    @Override
+    public void embed(PlacedWeight table, int[] ids, Buffer out) {
+        CpuWeight weight = own(table);
+        CpuBuffer to = own(out);
+        expect(
+                to.rows() == ids.length && to.columns() == weight.columns(),
+                "embed",
+                () -> ids.length + " ids of table " + weight.name() + " [" + weight.rows() + ", " + weight.columns()
+                        + "] into " + to.shape());
+        for (int id : ids) {
+            expect(
+                    id >= 0 && id < weight.rows(),
+                    "embed",
+                    () -> "row " + id + " of table " + weight.name() + ", which has " + weight.rows());
+        }
+        for (int i = 0; i < ids.length; i++) {
+            weight.decodeRow(ids[i], to.values(), i * to.columns());
+        }
+    }
+
+    @Override
+    public void linear(PlacedWeight placed, @Nullable Buffer bias, Buffer x, Buffer out) {
+        CpuWeight weight = own(placed);
+        CpuBuffer from = own(x);
+        CpuBuffer to = own(out);
+        expect(
+                from.columns() == weight.columns(),
+                "linear",
+                () -> "x has " + from.columns() + " columns, weight " + weight.name() + " has " + weight.columns());
+        expect(
+                to.rows() == from.rows() && to.columns() == weight.rows(),
+                "linear",
+                () -> "x " + from.shape() + " and weight " + weight.name() + " [" + weight.rows() + ", "
+                        + weight.columns() + "] give [" + from.rows() + ", " + weight.rows() + "], out is "
+                        + to.shape());
+        expect(to.values() != from.values(), "linear", () -> "out may not be x");
+        float[] added = null;
+        if (bias != null) {
+            CpuBuffer own = own(bias);
+            expect(
+                    own.rows() == 1 && own.columns() == weight.rows(),
+                    "linear",
+                    () -> "bias of weight " + weight.name() + " has " + own.columns() + " values, weight has "
+                            + weight.rows() + " rows");
+            added = own.values();
+        }
+        multiply(weight, added, from, to);
+    }
+
+    private void multiply(CpuWeight weight, float @Nullable [] bias, CpuBuffer x, CpuBuffer out) {
+        int n = x.rows();
+        int size = weight.preparedSize(n);
+        if (size > prepared.length) {
+            prepared = new float[size];
+        }
+        float[] arranged = prepared;
+        if (size > 0) {
+            int tokens = Math.max(1, 4 * ELEMENTS / weight.columns());
+            team.run(n, tokens, (from, to, scratch) -> weight.prepare(x.values(), n, from, to, arranged));
+        }
+        int step = weight.rowStep();
+        int steps = (weight.rows() + step - 1) / step;
+        int part = Math.max(1, steps / (PARTS * team.size()));
+        team.run(
+                steps,
+                part,
+                (from, to, scratch) -> weight.multiply(
+                        x.values(),
+                        arranged,
+                        n,
+                        bias,
+                        out.values(),
+                        from * step,
+                        Math.min(weight.rows(), to * step),
+                        scratch));
+    }
+
+    @Override
+    public void rmsNorm(Buffer x, Buffer gain, float epsilon, Buffer out) {
+        CpuBuffer from = own(x);
+        CpuBuffer to = own(out);
+        CpuBuffer gains = own(gain);
+        int n = gains.columns();
+        expect(
+                gains.rows() == 1 && n > 0 && from.columns() % n == 0,
+                "rmsNorm",
+                () -> "x " + from.shape() + " is not made of segments of the gain's " + gains.shape());
+        expectSame("rmsNorm", from, to);
+        team.run(from.rows() * (from.columns() / n), Math.max(1, ELEMENTS / n), (first, end, scratch) -> {
+            for (int s = first; s < end; s++) {
+                rows.rmsNorm(from.values(), s * n, gains.values(), epsilon, to.values(), s * n, n);
+            }
+        });
+    }
+
+    @Override
+    public void layerNorm(Buffer x, Buffer gain, @Nullable Buffer bias, float epsilon, Buffer out) {
+        CpuBuffer from = own(x);
+        CpuBuffer to = own(out);
+        CpuBuffer gains = own(gain);
+        int n = from.columns();
+        expect(
+                gains.rows() == 1 && gains.columns() == n,
+                "layerNorm",
+                () -> "x " + from.shape() + ", gain " + gains.shape());
+        float[] added = new float[0];
+        if (bias != null) {
+            CpuBuffer own = own(bias);
+            expect(
+                    own.rows() == 1 && own.columns() == n,
+                    "layerNorm",
+                    () -> "x " + from.shape() + ", bias " + own.shape());
+            added = own.values();
+        }
+        expectSame("layerNorm", from, to);
+        float[] shift = added;
+        team.run(from.rows(), Math.max(1, ELEMENTS / n), (first, end, scratch) -> {
+            for (int r = first; r < end; r++) {
+                rows.layerNorm(from.values(), r * n, gains.values(), shift, epsilon, to.values(), r * n, n);
+            }
+        });
+    }
+
+    @Override
+    public void rotate(Buffer x, int headDim, Buffer cos, Buffer sin) {
+        CpuBuffer from = own(x);
+        CpuBuffer cosines = own(cos);
+        CpuBuffer sines = own(sin);
+        int pairs = cosines.columns();
+        expect(
+                headDim > 0 && from.columns() % headDim == 0 && 2 * pairs <= headDim,
+                "rotate",
+                () -> "x " + from.shape() + " in heads of " + headDim + ", tables " + cosines.shape());
+        expect(
+                cosines.rows() == from.rows() && sines.rows() == from.rows() && sines.columns() == pairs,
+                "rotate",
+                () -> "x " + from.shape() + ", cos " + cosines.shape() + ", sin " + sines.shape());
+        int columns = from.columns();
+        team.run(from.rows(), Math.max(1, ELEMENTS / columns), (first, end, scratch) -> {
+            for (int r = first; r < end; r++) {
+                for (int d = 0; d < columns; d += headDim) {
+                    rows.rotate(from.values(), r * columns + d, pairs, cosines.values(), sines.values(), r * pairs);
+                }
+            }
+        });
+    }
+
+    @Override
+    public void store(Buffer keys, Buffer values, int[] positions, int[] sequences, KvBuffer[] caches) {
+        CpuBuffer k = own(keys);
+        CpuBuffer v = own(values);
+        expectSame("store", k, v);
+        expectBatch("store", k, positions, sequences, caches);
+        for (int i = 0; i < positions.length; i++) {
+            CpuKvBuffer cache = own(caches[sequences[i]]);
+            int headDim = cache.headDim();
+            expect(
+                    k.columns() == cache.kvHeads() * headDim,
+                    "store",
+                    () -> "keys " + k.shape() + " into a cache " + cache);
+            for (int h = 0; h < cache.kvHeads(); h++) {
+                cache.store(positions[i], h, k.values(), v.values(), i * k.columns() + h * headDim);
+            }
+        }
+    }
+
+    @Override
+    public void attend(
+            Buffer queries, AttentionShape shape, int[] positions, int[] sequences, KvBuffer[] caches, Buffer out) {
+        CpuBuffer q = own(queries);
+        CpuBuffer to = own(out);
+        expect(
+                q.columns() == shape.heads() * shape.headDim(),
+                "attend",
+                () -> "queries " + q.shape() + " are not " + shape.heads() + " heads of " + shape.headDim());
+        expectSame("attend", q, to);
+        expectBatch("attend", q, positions, sequences, caches);
+        expect(q.values() != to.values(), "attend", () -> "out may not be queries");
+        for (int sequence : sequences) {
+            CpuKvBuffer cache = own(caches[sequence]);
+            expect(
+                    cache.kvHeads() == shape.kvHeads() && cache.headDim() == shape.headDim(),
+                    "attend",
+                    () -> shape.kvHeads() + " kv heads of " + shape.headDim() + ", cache " + cache);
+        }
+        int[] starts = runs(positions, sequences);
+        int kvHeads = shape.kvHeads();
+        team.run((starts.length - 1) * kvHeads, 1, (first, end, scratch) -> {
+            for (int unit = first; unit < end; unit++) {
+                int from = starts[unit / kvHeads];
+                rows.attend(
+                        q.values(),
+                        shape,
+                        unit % kvHeads,
+                        positions,
+                        from,
+                        starts[unit / kvHeads + 1],
+                        own(caches[sequences[from]]),
+                        to.values(),
+                        scratch);
+            }
+        });
+    }
+
+    /** Where runs of tokens begin that one call may take: same sequence, ascending positions; the end comes last. */
+    private static int[] runs(int[] positions, int[] sequences) {
+        int n = positions.length;
+        int[] starts = new int[n + 1];
+        int count = 0;
+        for (int i = 0; i < n; i++) {
+            if (i == 0
+                    || sequences[i] != sequences[i - 1]
+                    || positions[i] <= positions[i - 1]
+                    || i - starts[count - 1] == ATTEND_TOKENS) {
+                starts[count++] = i;
+            }
+        }
+        starts[count++] = n;
+        return Arrays.copyOf(starts, count);
+    }
+
+    @Override
+    public void activate(Activation activation, Buffer x) {
+        CpuBuffer buffer = own(x);
+        team.run(
+                buffer.rows() * buffer.columns(),
+                ELEMENTS,
+                (from, to, scratch) -> rows.activate(activation, buffer.values(), from, to));
+    }
+
+    @Override
+    public void gate(Activation activation, Buffer gate, Buffer up) {
+        CpuBuffer gates = own(gate);
+        CpuBuffer ups = own(up);
+        expectSame("gate", gates, ups);
+        team.run(
+                gates.rows() * gates.columns(),
+                ELEMENTS,
+                (from, to, scratch) -> rows.gate(activation, gates.values(), ups.values(), from, to));
+    }
+
+    @Override
+    public void add(Buffer x, Buffer to) {
+        CpuBuffer from = own(x);
+        CpuBuffer target = own(to);
+        expect(
+                from.columns() == target.columns() && (from.rows() == target.rows() || from.rows() == 1),
+                "add",
+                () -> "x " + from.shape() + " to " + target.shape());
+        int n = target.columns();
+        boolean repeated = from.rows() == 1;
+        team.run(target.rows(), Math.max(1, ELEMENTS / Math.max(1, n)), (first, end, scratch) -> {
+            for (int r = first; r < end; r++) {
+                rows.add(from.values(), repeated ? 0 : r * n, target.values(), r * n, n);
+            }
+        });
+    }
+
+    @Override
+    public void gather(Buffer x, int[] wanted, Buffer out) {
+        CpuBuffer from = own(x);
+        CpuBuffer to = own(out);
+        expect(
+                to.rows() == wanted.length && to.columns() == from.columns(),
+                "gather",
+                () -> wanted.length + " rows of " + from.shape() + " into " + to.shape());
+        for (int row : wanted) {
+            expect(row >= 0 && row < from.rows(), "gather", () -> "row " + row + " of " + from.shape());
+        }
+        for (int i = 0; i < wanted.length; i++) {
+            System.arraycopy(from.values(), wanted[i] * from.columns(), to.values(), i * to.columns(), to.columns());
+        }
+    }
+
+    private static void expectSame(String operation, CpuBuffer x, CpuBuffer y) {
+        expect(
+                x.rows() == y.rows() && x.columns() == y.columns(),
+                operation,
+                () -> x.shape() + " and " + y.shape() + " should have one shape");
+    }
+
+    private static void expectBatch(
+            String operation, CpuBuffer x, int[] positions, int[] sequences, KvBuffer[] caches) {
+        expect(
+                positions.length == x.rows() && sequences.length == x.rows(),
+                operation,
+                () -> x.rows() + " rows, " + positions.length + " positions, " + sequences.length + " sequences");
+        for (int i = 0; i < positions.length; i++) {
+            int sequence = sequences[i];
+            int position = positions[i];
+            expect(
+                    sequence >= 0 && sequence < caches.length,
+                    operation,
+                    () -> "sequence " + sequence + " of " + caches.length);
+            expect(
+                    position >= 0 && position < caches[sequence].capacity(),
+                    operation,
+                    () -> "position " + position + ", the cache holds " + caches[sequence].capacity());
+        }
+    }
+}

@@ -1,0 +1,54 @@
+package awq4j.kernel;
+
+import awq4j.weight.Weight;
+
+/**
+ * The CPU's leaf arithmetic: what one thread does to a few rows. Splitting, threads and checks of shapes live above it,
+ * in {@link CpuBackend}; so an implementation trusts its arguments.
+ *
+ * <p>Implementations keep no state and serve all threads of the team at once.
+ */
+public interface RowKernels {
+    /** For reports, for example {@code vector 256 bit}. */
+    String name();
+
+    /** Takes a weight in; dense values stay where they are, codes are copied into the order the kernels read. */
+    CpuWeight place(Weight weight);
+
+    /** One segment: {@code out = x / sqrt(mean(x^2) + epsilon) * gain}; the two may be the same place. */
+    void rmsNorm(float[] x, int xAt, float[] gain, float epsilon, float[] out, int outAt, int n);
+
+    /** One row: {@code out = (x - mean) / sqrt(variance + epsilon) * gain + bias}; {@code bias} may be empty. */
+    void layerNorm(float[] x, int xAt, float[] gain, float[] bias, float epsilon, float[] out, int outAt, int n);
+
+    /** Turns the pairs (x[d], x[d + pairs]) of one head by the angles whose cosines and sines start at {@code angle}. */
+    void rotate(float[] x, int at, int pairs, float[] cos, float[] sin, int angle);
+
+    /** {@code x = f(x)} from {@code from} to before {@code to}. */
+    void activate(Activation activation, float[] x, int from, int to);
+
+    /** {@code gate = f(gate) * up} from {@code from} to before {@code to}. */
+    void gate(Activation activation, float[] gate, float[] up, int from, int to);
+
+    /** {@code to[toAt + i] += x[xAt + i]} for i below n. */
+    void add(float[] x, int xAt, float[] to, int toAt, int n);
+
+    /**
+     * Causal attention of the query heads that share one key/value head, for tokens of one sequence.
+     *
+     * @param queries [tokens, heads * headDim]
+     * @param positions of all tokens
+     * @param from first token of this call; those to before {@code to} have ascending positions
+     * @param out [tokens, heads * headDim]
+     */
+    void attend(
+            float[] queries,
+            AttentionShape shape,
+            int kvHead,
+            int[] positions,
+            int from,
+            int to,
+            CpuKvBuffer cache,
+            float[] out,
+            Scratch scratch);
+}

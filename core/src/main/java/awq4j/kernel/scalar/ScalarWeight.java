@@ -1,0 +1,152 @@
+package awq4j.kernel.scalar;
+
+import awq4j.kernel.CpuWeight;
+import awq4j.kernel.Scratch;
+import awq4j.tensor.Shape;
+import awq4j.tensor.Tensor;
+import awq4j.weight.Weight;
+import awq4j.weight.WeightCodec;
+import awq4j.weight.WeightLayout;
+import awq4j.weight.WeightLayout.Dense;
+import awq4j.weight.WeightLayout.Grouped;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import org.jspecify.annotations.Nullable;
+
+/** A weight as it came; a row at a time becomes floats. Sums are double, in order, rounded once. */
+final class ScalarWeight implements CpuWeight {
+    private static final int TOGETHER = 4;
+
+    private final Weight weight;
+
+    ScalarWeight(Weight weight) {
+        this.weight = switch (weight.layout()) {
+            case Dense ignored -> weight;
+            case Grouped ignored ->
+                new Weight(
+                        weight.name(),
+                        weight.rows(),
+                        weight.columns(),
+                        weight.layout(),
+                        onHeap(weight.values()),
+                        weight.scales() == null ? null : onHeap(weight.scales()),
+                        weight.zeros() == null ? null : onHeap(weight.zeros()));
+        };
+    }
+
+    private static MemorySegment onHeap(MemorySegment memory) {
+        return memory.isNative() ? MemorySegment.ofArray(memory.toArray(ValueLayout.JAVA_BYTE)) : memory;
+    }
+
+    @Override
+    public String name() {
+        return weight.name();
+    }
+
+    @Override
+    public int rows() {
+        return weight.rows();
+    }
+
+    @Override
+    public int columns() {
+        return weight.columns();
+    }
+
+    @Override
+    public WeightLayout layout() {
+        return weight.layout();
+    }
+
+    @Override
+    public long sizeBytes() {
+        return weight.sizeBytes();
+    }
+
+    @Override
+    public int rowStep() {
+        return TOGETHER;
+    }
+
+    @Override
+    public int preparedSize(int n) {
+        return 0;
+    }
+
+    @Override
+    public void prepare(float[] x, int n, int from, int to, float[] prepared) {}
+
+    @Override
+    public void decodeRow(int row, float[] out, int at) {
+        switch (weight.layout()) {
+            case Dense dense -> {
+                long bytes = (long) weight.columns() * dense.dtype().bytes();
+                new Tensor(
+                                dense.dtype(),
+                                Shape.of(weight.columns()),
+                                weight.values().asSlice(row * bytes, bytes))
+                        .copyTo(0, out, at, weight.columns());
+            }
+            case Grouped grouped -> decodeRow(grouped, row, out, at);
+        }
+    }
+
+    private void decodeRow(Grouped layout, int row, float[] out, int at) {
+        int columns = weight.columns();
+        for (int group = 0, k = 0; k < columns; group++) {
+            float scale = WeightCodec.scale(weight, layout, row, group);
+            int zero = WeightCodec.zero(weight, layout, row, group);
+            int end = Math.min(columns, k + layout.groupSize());
+            for (; k < end; k++) {
+                out[at + k] = scale * (WeightCodec.code(weight, layout, row, k) - zero);
+            }
+        }
+    }
+
+    @Override
+    public void multiply(
+            float[] x,
+            float[] prepared,
+            int n,
+            float @Nullable [] bias,
+            float[] out,
+            int rowFrom,
+            int rowTo,
+            Scratch scratch) {
+        int columns = weight.columns();
+        float[] decoded = scratch.floats(0, TOGETHER * columns);
+        double[] sums = new double[TOGETHER];
+        for (int first = rowFrom; first < rowTo; first += TOGETHER) {
+            int height = Math.min(TOGETHER, rowTo - first);
+            for (int r = 0; r < height; r++) {
+                decodeRow(first + r, decoded, r * columns);
+            }
+            for (int t = 0; t < n; t++) {
+                dots(x, t * columns, decoded, columns, sums);
+                for (int r = 0; r < height; r++) {
+                    double shift = bias == null ? 0 : bias[first + r];
+                    out[t * weight.rows() + first + r] = (float) (sums[r] + shift);
+                }
+            }
+        }
+    }
+
+    /** Four rows at once: four sums that need not wait for each other. */
+    private static void dots(float[] x, int at, float[] rows, int n, double[] sums) {
+        double s0 = 0;
+        double s1 = 0;
+        double s2 = 0;
+        double s3 = 0;
+        for (int k = 0; k < n; k++) {
+            double value = x[at + k];
+            s0 += value * rows[k];
+            s1 += value * rows[n + k];
+            s2 += value * rows[2 * n + k];
+            s3 += value * rows[3 * n + k];
+        }
+        sums[0] = s0;
+        sums[1] = s1;
+        sums[2] = s2;
+        sums[3] = s3;
+    }
+}
