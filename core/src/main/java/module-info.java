@@ -16,6 +16,8 @@ module awq4j.core {
     exports awq4j.tokenizer;
     exports awq4j.model;
     exports awq4j.model.family;
+    exports awq4j;
     exports awq4j.quant;
     exports awq4j.quant.calibration;
+    exports awq4j.runtime;
 }

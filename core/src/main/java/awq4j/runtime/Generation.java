@@ -1,0 +1,143 @@
+package awq4j.runtime;
+
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Set;
+import java.util.function.BooleanSupplier;
+import java.util.function.IntPredicate;
+
+/** The loop that turns a prompt's tokens into a reply's: run, choose, repeat. Knows nothing of text. */
+public final class Generation {
+    private final Sequence sequence;
+    private final Sampling sampling;
+    private final Set<Integer> endTokens;
+    private final IntPredicate onToken;
+    private final BooleanSupplier cancelled;
+    private final Largest largest = new Largest();
+    private final List<TokenLogprob> logprobs = new ArrayList<>();
+    private int[] reply = new int[64];
+    private int count;
+
+    /**
+     * What came of it.
+     *
+     * @param tokens of the reply, without the end token
+     * @param reusedTokens tokens of the prompt that did not have to run
+     * @param logprobs one for each token of the reply, or empty if not asked for
+     * @param seed that gives the same reply again; of no meaning to greedy choice
+     */
+    public record Outcome(
+            int[] tokens,
+            int reusedTokens,
+            FinishReason finish,
+            Timings timings,
+            List<TokenLogprob> logprobs,
+            long seed) {
+        /** Copies the list. */
+        public Outcome {
+            logprobs = List.copyOf(logprobs);
+        }
+    }
+
+    private Generation(
+            Sequence sequence,
+            Sampling sampling,
+            Set<Integer> endTokens,
+            IntPredicate onToken,
+            BooleanSupplier cancelled) {
+        this.sequence = sequence;
+        this.sampling = sampling;
+        this.endTokens = endTokens;
+        this.onToken = onToken;
+        this.cancelled =
+                () -> cancelled.getAsBoolean() || Thread.currentThread().isInterrupted();
+    }
+
+    /**
+     * Generates a reply.
+     *
+     * @param sequence re-used as far as it begins with the prompt; holds prompt and reply afterwards, except the reply's
+     *     last token
+     * @param endTokens that end a reply, besides {@link Sampling#stopTokens}
+     * @param onToken sees each token of the reply; false ends it behind that token ({@link FinishReason#STOP_STRING})
+     * @param cancelled asked between tokens and between chunks of the prompt; an interrupt of the thread cancels, too
+     * @throws IllegalArgumentException if the prompt is empty or leaves no room in the context, or if the model gives
+     *     no usable logits
+     */
+    public static Outcome run(
+            Sequence sequence,
+            int[] prompt,
+            Sampling sampling,
+            Set<Integer> endTokens,
+            IntPredicate onToken,
+            BooleanSupplier cancelled) {
+        check(prompt, sequence.limit());
+        return new Generation(sequence, sampling, endTokens, onToken, cancelled).run(prompt);
+    }
+
+    private static void check(int[] prompt, int context) {
+        if (prompt.length == 0) {
+            throw new IllegalArgumentException("the prompt is empty: the model needs at least one token to go on from");
+        }
+        if (prompt.length >= context) {
+            throw new IllegalArgumentException("the prompt has " + prompt.length + " tokens and the context holds "
+                    + context + ", which leaves none for a reply: shorten the prompt, or open the model with a longer"
+                    + " context");
+        }
+    }
+
+    private Outcome run(int[] prompt) {
+        long start = System.nanoTime();
+        long seed = sampling.seed().orElseGet(Generation::freshSeed);
+        int reused = sequence.keepPrefixOf(prompt);
+        float[] logits = new float[sequence.vocabulary()];
+        FinishReason finish = FinishReason.CANCELLED;
+        long first = start;
+        long last = start;
+        int chosen = 0;
+        if (sequence.append(prompt, reused, logits, cancelled)) {
+            var sampler = new Sampler(sampling, prompt, logits.length, seed);
+            int room = sequence.limit() - prompt.length;
+            do {
+                float[] raw = sampling.logprobs() == Sampling.NO_LOGPROBS ? logits : logits.clone();
+                int token = sampler.next(logits);
+                last = System.nanoTime();
+                first = chosen++ == 0 ? last : first;
+                finish = accept(token, raw, room);
+            } while (finish == FinishReason.CANCELLED
+                    && !cancelled.getAsBoolean()
+                    && sequence.append(new int[] {reply[count - 1]}, 0, logits, () -> false));
+        }
+        var timings = new Timings(
+                prompt.length - reused, chosen, Duration.ofNanos(first - start), Duration.ofNanos(last - start));
+        return new Outcome(Arrays.copyOf(reply, count), reused, finish, timings, logprobs, seed);
+    }
+
+    /** Why the reply ends with this token; CANCELLED if nothing but the caller can end it here. */
+    private FinishReason accept(int token, float[] logits, int room) {
+        if (endTokens.contains(token) || sampling.stopTokens().contains(token)) {
+            return FinishReason.END;
+        }
+        if (count == reply.length) {
+            reply = Arrays.copyOf(reply, 2 * count);
+        }
+        reply[count++] = token;
+        if (sampling.logprobs() != Sampling.NO_LOGPROBS) {
+            logprobs.add(Logits.score(logits, token, sampling.logprobs(), largest));
+        }
+        if (!onToken.test(token)) {
+            return FinishReason.STOP_STRING;
+        }
+        if (count >= sampling.maxTokens()) {
+            return FinishReason.MAX_TOKENS;
+        }
+        return count >= room ? FinishReason.CONTEXT_FULL : FinishReason.CANCELLED;
+    }
+
+    /** A seed nobody asked for; short, so that it can be typed. */
+    private static long freshSeed() {
+        return new SplitMix(System.nanoTime() ^ System.currentTimeMillis() << 20).nextLong() >>> 32;
+    }
+}

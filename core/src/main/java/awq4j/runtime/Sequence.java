@@ -1,0 +1,174 @@
+package awq4j.runtime;
+
+import awq4j.cache.SequenceCache;
+import awq4j.kernel.Buffer;
+import awq4j.kernel.KvBuffer.KvPrecision;
+import awq4j.model.Positions;
+import awq4j.model.RopeScaling;
+import awq4j.model.StepBatch;
+import awq4j.model.Taps;
+import awq4j.model.Transformer;
+import java.util.Arrays;
+import java.util.List;
+import java.util.function.BooleanSupplier;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Tokens that ran through a model, with their keys and values, so that what follows them costs only itself. Knows
+ * nothing of text. For one thread at a time, and one sequence of a model at a time.
+ */
+public final class Sequence {
+    /** Most logits that are read at once where every position wants its row: 16 MiB. */
+    private static final int LOGITS_AT_ONCE = 1 << 22;
+
+    private final Transformer transformer;
+    private final SequenceCache cache;
+    private int[] tokens = new int[64];
+    private int length;
+
+    /**
+     * An empty sequence.
+     *
+     * @param limit most tokens it may have
+     */
+    public Sequence(Transformer transformer, KvPrecision precision, int limit) {
+        this.transformer = transformer;
+        this.cache = transformer.newSequence(precision, limit);
+    }
+
+    /** Tokens that ran. */
+    public int length() {
+        return length;
+    }
+
+    /** Most tokens it may have. */
+    public int limit() {
+        return cache.limit();
+    }
+
+    /** Length of a row of logits. */
+    public int vocabulary() {
+        return transformer.spec().vocabulary();
+    }
+
+    /** Bytes that keys and values take now. */
+    public long sizeBytes() {
+        return cache.sizeBytes();
+    }
+
+    /**
+     * Forgets what does not begin {@code wanted}, and always its last token, which has to run to say what comes next.
+     *
+     * @return how many tokens are left, all of them the first of {@code wanted}
+     */
+    public int keepPrefixOf(int[] wanted) {
+        int shared = 0;
+        int most = Math.min(length, wanted.length - 1);
+        while (shared < most && tokens[shared] == wanted[shared]) {
+            shared++;
+        }
+        truncate(turnsWithLength(Math.max(wanted.length, cache.expected())) ? 0 : shared);
+        return length;
+    }
+
+    /** Forgets everything; the memory is kept for what comes. */
+    public void clear() {
+        truncate(0);
+    }
+
+    /**
+     * Runs tokens behind those that are there, a chunk at a time.
+     *
+     * @param from where in {@code added} to begin
+     * @param logits receives the row of the last token, [vocabulary]; untouched if cancelled
+     * @param cancelled asked between chunks
+     * @return whether all ran; if not, those that did are part of the sequence
+     * @throws IllegalArgumentException if a token is outside the vocabulary or the limit would be passed
+     */
+    public boolean append(int[] added, int from, float[] logits, BooleanSupplier cancelled) {
+        announce(added.length - from);
+        for (int at = from; at < added.length; at += transformer.chunk()) {
+            if (cancelled.getAsBoolean()) {
+                return false;
+            }
+            int end = Math.min(added.length, at + transformer.chunk());
+            boolean last = end == added.length;
+            Buffer row = run(Arrays.copyOfRange(added, at, end), last ? StepBatch.Logits.LAST : StepBatch.Logits.NONE);
+            if (row != null) {
+                transformer.backend().read(row, logits);
+            }
+        }
+        return true;
+    }
+
+    /**
+     * Runs tokens behind those that are there and shows the logits of every one.
+     *
+     * @throws IllegalArgumentException as {@link #append}
+     */
+    public void append(int[] added, LogitRows rows) {
+        announce(added.length);
+        int vocabulary = vocabulary();
+        int chunk = Math.clamp(LOGITS_AT_ONCE / vocabulary, 1, transformer.chunk());
+        float[] all = new float[Math.min(chunk, added.length) * vocabulary];
+        float[] row = new float[vocabulary];
+        for (int at = 0; at < added.length; at += chunk) {
+            int[] part = Arrays.copyOfRange(added, at, Math.min(added.length, at + chunk));
+            Buffer logits = run(part, StepBatch.Logits.ALL);
+            if (logits == null) {
+                throw new IllegalStateException("the forward pass gave no logits");
+            }
+            transformer.backend().read(logits, all);
+            for (int i = 0; i < part.length; i++) {
+                System.arraycopy(all, i * vocabulary, row, 0, vocabulary);
+                rows.row(at + i, row);
+            }
+        }
+    }
+
+    /** Sees the logits of tokens that run, in order. */
+    @FunctionalInterface
+    public interface LogitRows {
+        /**
+         * Sees one row.
+         *
+         * @param index of the token among those that run; the row speaks of the token after it
+         * @param logits [vocabulary], valid during the call only; may be changed
+         */
+        void row(int index, float[] logits);
+    }
+
+    private void announce(int more) {
+        if (cache.length() != length) {
+            truncate(length); // a call that failed midway left positions that nobody counts
+        }
+        if (length + (long) more > limit()) {
+            throw new IllegalArgumentException(
+                    (length + (long) more) + " tokens are more than the context holds, which is " + limit()
+                            + ": shorten the text, or open the model with a longer context");
+        }
+        cache.expect(length + more);
+    }
+
+    private @Nullable Buffer run(int[] part, StepBatch.Logits wanted) {
+        Buffer logits = transformer.forward(StepBatch.of(part, length, wanted), List.of(cache), Taps.NONE);
+        if (length + part.length > tokens.length) {
+            tokens = Arrays.copyOf(tokens, Math.max(2 * tokens.length, length + part.length));
+        }
+        System.arraycopy(part, 0, tokens, length, part.length);
+        length += part.length;
+        return logits;
+    }
+
+    private void truncate(int positions) {
+        cache.truncate(positions);
+        length = positions;
+    }
+
+    /** Dynamic scaling turns earlier keys by angles that depend on the whole length: then none of them can stay. */
+    private boolean turnsWithLength(int reached) {
+        return transformer.spec().positions() instanceof Positions.Rotary rotary
+                && rotary.scaling() instanceof RopeScaling.DynamicNtk dynamic
+                && reached > dynamic.maxPositions();
+    }
+}
