@@ -1,0 +1,233 @@
+package awq4j.quant;
+
+import awq4j.format.UnsupportedModelException;
+import awq4j.kernel.AttentionShape;
+import awq4j.kernel.Backend;
+import awq4j.kernel.Buffer;
+import awq4j.kernel.KvBuffer;
+import awq4j.kernel.KvBuffer.KvPrecision;
+import awq4j.model.Block;
+import awq4j.model.BlockSpec;
+import awq4j.model.Linear;
+import awq4j.model.Mlp;
+import awq4j.model.ModelSpec;
+import awq4j.model.ScaleGroup.Inspect;
+import awq4j.model.StepBatch;
+import awq4j.model.Taps;
+import awq4j.model.Workspace;
+import java.util.Arrays;
+import java.util.HashMap;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Runs single blocks of a model over calibration sequences at full precision, whole or one module of them. Keys and
+ * values are float32 and start afresh with every sequence.
+ *
+ * <p>It holds the intermediate values of one batch of sequences; blocks pass through, none is kept. Serves one caller at
+ * a time.
+ */
+public final class BlockRunner {
+    /** Tokens that run together, in whole sequences: enough to use the cores well. */
+    private static final int BATCH_TOKENS = 512;
+
+    private final Backend backend;
+    private final ModelSpec model;
+    private @Nullable Room room;
+
+    /** A runner for blocks of a model. */
+    public BlockRunner(Backend backend, ModelSpec model) {
+        this.backend = backend;
+        this.model = model;
+    }
+
+    /**
+     * What a block saw and made.
+     *
+     * @param capture inputs of its linears
+     * @param outputs [sequences * length, hidden]: the next block's hidden states
+     */
+    public record Captured(BlockCapture capture, float[] outputs) {}
+
+    /** Sees the rows [from, from + out.rows) of a module's output; the buffer is valid during the call only. */
+    @FunctionalInterface
+    interface OutputRows {
+        void at(int from, Buffer out);
+    }
+
+    /** Where it computes. */
+    Backend backend() {
+        return backend;
+    }
+
+    /** Takes a block in. */
+    Block place(BlockSpec spec, BlockWeights weights) {
+        return Block.place(backend, spec, model.hidden(), weights);
+    }
+
+    /**
+     * Runs a block and keeps what its linears see.
+     *
+     * @param hidden [sequences * length, hidden], what flows into the block; not modified
+     * @param sequences number of sequences, which do not see each other
+     * @param length tokens of each
+     * @throws UnsupportedModelException if a value overflows or is NaN; names block, place and token
+     */
+    public Captured capture(BlockSpec spec, BlockWeights weights, float[] hidden, int sequences, int length) {
+        int tokens = Math.multiplyExact(sequences, length);
+        if (sequences < 1 || length < 1 || hidden.length != Math.multiplyExact(tokens, model.hidden())) {
+            throw new IllegalArgumentException("block " + spec.index() + ": " + sequences + " sequences of " + length
+                    + " tokens take [" + tokens + ", " + model.hidden() + "] hidden states, found " + hidden.length
+                    + " values");
+        }
+        Map<String, float[]> distinct = inputsOf(spec, tokens);
+        float[] outputs = new float[hidden.length];
+        Block block = place(spec, weights);
+        Room here = room(spec, length);
+        for (int first = 0; first < sequences; first += here.sequences) {
+            int from = first * length;
+            StepBatch batch = here.batch(Math.min(here.sequences, sequences - first));
+            Taps taps = (point, value) -> {
+                float[] kept = distinct.get(point);
+                if (kept != null) {
+                    copyOut(value, kept, from);
+                }
+            };
+            Buffer h = here.load(hidden, from, batch.rows(), model.hidden());
+            block.forward(here.work, batch, here.caches, h, taps);
+            copyOut(h, outputs, from);
+        }
+        distinct.forEach((point, values) ->
+                requireFinite(spec, "the input of " + point.replace(".input", ""), values, length, tokens));
+        requireFinite(spec, "its output", outputs, length, tokens);
+        return new Captured(new BlockCapture(sequences, length, byLinear(spec, distinct)), outputs);
+    }
+
+    /**
+     * Runs the attention module or the MLP of a block.
+     *
+     * @param x [sequences * length, hidden], its normed input
+     * @param rows gets the output [sequences * length, hidden] piece by piece, in order
+     */
+    void module(Inspect module, Block block, float[] x, int sequences, int length, OutputRows rows) {
+        Room here = room(block.spec(), length);
+        for (int first = 0; first < sequences; first += here.sequences) {
+            StepBatch batch = here.batch(Math.min(here.sequences, sequences - first));
+            Buffer in = here.load(x, first * length, batch.rows(), model.hidden());
+            Buffer out = here.out.view(batch.rows());
+            switch (module) {
+                case ATTENTION -> block.attention(here.work, batch, here.caches, in, out, Taps.NONE);
+                case MLP -> block.mlp(here.work, in, out, Taps.NONE);
+                case LINEARS -> throw new IllegalArgumentException("a single linear is no module");
+            }
+            rows.at(first * length, out);
+        }
+    }
+
+    /** Arrays for the inputs that differ, by the tap that shows them. */
+    private static Map<String, float[]> inputsOf(BlockSpec spec, int tokens) {
+        var distinct = new LinkedHashMap<String, float[]>();
+        for (Linear linear : spec.linears()) {
+            if (source(spec, linear).equals(linear)) {
+                distinct.put(linear.name() + ".input", new float[Math.multiplyExact(tokens, linear.columns())]);
+            }
+        }
+        return distinct;
+    }
+
+    private static Map<String, float[]> byLinear(BlockSpec spec, Map<String, float[]> distinct) {
+        var inputs = new HashMap<String, float[]>();
+        for (Linear linear : spec.linears()) {
+            inputs.put(
+                    linear.name(),
+                    java.util.Objects.requireNonNull(
+                            distinct.get(source(spec, linear).name() + ".input")));
+        }
+        return inputs;
+    }
+
+    /** The first linear that has the same input. */
+    private static Linear source(BlockSpec spec, Linear linear) {
+        if (linear.equals(spec.attention().key())
+                || linear.equals(spec.attention().value())) {
+            return spec.attention().query();
+        }
+        return spec.mlp() instanceof Mlp.Gated gated && linear.equals(gated.up()) ? gated.gate() : linear;
+    }
+
+    private void copyOut(Buffer from, float[] to, int row) {
+        float[] values = new float[from.rows() * from.columns()];
+        backend.read(from, values);
+        System.arraycopy(values, 0, to, row * from.columns(), values.length);
+    }
+
+    private static void requireFinite(BlockSpec spec, String what, float[] values, int length, int tokens) {
+        int bad = Finite.firstNotFinite(values);
+        if (bad >= 0) {
+            int columns = values.length / tokens;
+            int token = bad / columns;
+            throw new UnsupportedModelException("block " + spec.index() + ": " + what + " is " + values[bad]
+                    + " at sequence " + token / length + ", token " + token % length + ", channel " + bad % columns
+                    + ", before anything was quantized: the model overflows on this calibration text");
+        }
+    }
+
+    private Room room(BlockSpec spec, int length) {
+        if (room == null || !room.fits(spec, length)) {
+            room = new Room(spec, length);
+        }
+        return room;
+    }
+
+    /** Memory for one batch of whole sequences, and the batch's constant parts. */
+    private final class Room {
+        final int length;
+        final int sequences;
+        final AttentionShape shape;
+        final Workspace work;
+        final KvBuffer[] caches;
+        final Buffer in;
+        final Buffer out;
+
+        Room(BlockSpec spec, int length) {
+            this.length = length;
+            this.sequences = Math.max(1, BATCH_TOKENS / length);
+            this.shape = spec.attention().shape();
+            int rows = sequences * length;
+            work = new Workspace(backend, model, model.blocks(), rows);
+            caches = new KvBuffer[sequences];
+            for (int i = 0; i < sequences; i++) {
+                caches[i] = backend.allocateKv(length, shape.kvHeads(), shape.headDim(), KvPrecision.F32);
+            }
+            in = backend.allocate(rows, model.hidden());
+            out = backend.allocate(rows, model.hidden());
+            int[] lengths = new int[sequences];
+            Arrays.fill(lengths, length);
+            work.prepare(batch(sequences), lengths); // a smaller batch has the same positions, as far as it goes
+        }
+
+        boolean fits(BlockSpec spec, int wanted) {
+            return wanted == length
+                    && spec.attention().shape().kvHeads() == shape.kvHeads()
+                    && spec.attention().shape().headDim() == shape.headDim();
+        }
+
+        StepBatch batch(int count) {
+            int rows = count * length;
+            int[] positions = new int[rows];
+            int[] owners = new int[rows];
+            for (int i = 0; i < rows; i++) {
+                positions[i] = i % length;
+                owners[i] = i / length;
+            }
+            return new StepBatch(new int[rows], positions, owners, new int[0]);
+        }
+
+        Buffer load(float[] values, int from, int rows, int columns) {
+            Buffer view = in.view(rows);
+            backend.write(Arrays.copyOfRange(values, from * columns, (from + rows) * columns), view);
+            return view;
+        }
+    }
+}
