@@ -37,7 +37,8 @@ public final class SafetensorsWriter {
     /**
      * A tensor to be written.
      *
-     * @param data asked for once, when its turn comes; must have the stated type and shape
+     * @param data asked for once, when its turn comes; must have the stated shape and type, but floats of another type are
+     *     rounded to it piece by piece, so that a large matrix is converted in little memory
      */
     public record Source(String name, DType dtype, Shape shape, Supplier<Tensor> data) {
         /** A tensor that is at hand. */
@@ -160,9 +161,15 @@ public final class SafetensorsWriter {
 
     private static void write(FileChannel channel, Source source) throws IOException {
         Tensor tensor = source.data().get();
-        if (tensor.dtype() != source.dtype() || !tensor.shape().equals(source.shape())) {
+        boolean convert = tensor.dtype() != source.dtype();
+        boolean floats = tensor.dtype().isFloat() && source.dtype().isFloat();
+        if ((convert && !floats) || !tensor.shape().equals(source.shape())) {
             throw new IllegalArgumentException("tensor " + source.name() + " was announced as " + source.dtype() + " "
                     + source.shape() + ", came as " + tensor.dtype() + " " + tensor.shape());
+        }
+        if (convert) {
+            writeConverted(channel, tensor, source.dtype());
+            return;
         }
         long size = tensor.data().byteSize();
         byte[] bounce = new byte[(int) Math.min(COPY_BYTES, size)];
@@ -171,6 +178,21 @@ public final class SafetensorsWriter {
             java.lang.foreign.MemorySegment.copy(
                     tensor.data(), java.lang.foreign.ValueLayout.JAVA_BYTE, from, bounce, 0, count);
             writeFully(channel, ByteBuffer.wrap(bounce, 0, count));
+        }
+    }
+
+    private static void writeConverted(FileChannel channel, Tensor tensor, DType target) throws IOException {
+        long elements = tensor.shape().elements();
+        float[] piece = new float[(int) Math.min(COPY_BYTES / Float.BYTES, elements)];
+        for (long from = 0; from < elements; from += piece.length) {
+            int count = (int) Math.min(piece.length, elements - from);
+            tensor.copyTo(from, piece, 0, count);
+            float[] filled = count == piece.length ? piece : java.util.Arrays.copyOf(piece, count);
+            Tensor rounded = Tensor.ofFloats(filled, count).as(target);
+            byte[] bytes = new byte[Math.toIntExact(rounded.data().byteSize())];
+            java.lang.foreign.MemorySegment.copy(
+                    rounded.data(), java.lang.foreign.ValueLayout.JAVA_BYTE, 0, bytes, 0, bytes.length);
+            writeFully(channel, ByteBuffer.wrap(bytes));
         }
     }
 
