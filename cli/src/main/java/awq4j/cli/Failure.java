@@ -49,6 +49,10 @@ record Failure(int code, String sentence) {
             case UnsatisfiedLinkError e ->
                 failed("the tokenizer's native library does not load here (" + e.getMessage()
                         + "); it exists for Linux x86-64 and arm64, macOS arm64 and Windows x86-64");
+            case InternalError e
+            when String.valueOf(e.getMessage()).contains("unsafe memory access") ->
+                failed("a file became shorter, or its disk failed, while it was read; is it still being written?"
+                        + " Run the same command again when it is complete");
             case StackOverflowError e -> failed("input is nested too deeply");
             default -> failed("internal error: " + thrown + "; run again with --trace to see where");
         };
@@ -56,7 +60,9 @@ record Failure(int code, String sentence) {
 
     private static Failure failed(@org.jspecify.annotations.Nullable String message) {
         String text = message == null ? "failed without a message" : message;
-        return new Failure(Main.FAILED, text.strip().replaceAll("\\s*\\R\\s*", " "));
+        // names in files are untrusted: none may move the cursor or change its colours
+        return new Failure(
+                Main.FAILED, text.strip().replaceAll("\\s*\\R\\s*", " ").replaceAll("\\p{Cntrl}", "?"));
     }
 
     private static String outOfMemory(OutOfMemoryError e) {

@@ -1,10 +1,13 @@
 package awq4j.format;
 
+import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Optional;
 import tools.jackson.core.JacksonException;
+import tools.jackson.databind.DeserializationFeature;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.json.JsonMapper;
 
@@ -13,7 +16,12 @@ import tools.jackson.databind.json.JsonMapper;
  * A key whose value is null counts as absent.
  */
 public final class Config {
-    private static final JsonMapper MAPPER = JsonMapper.builder().build();
+    private static final JsonMapper MAPPER = JsonMapper.builder()
+            .enable(DeserializationFeature.FAIL_ON_TRAILING_TOKENS)
+            .build();
+
+    /** The index of the largest published models has a tenth of this; a tree of more would not fit in memory. */
+    private static final long MAX_BYTES = 50_000_000;
 
     private final Path file;
     private final String prefix;
@@ -28,7 +36,8 @@ public final class Config {
     /**
      * Reads a file.
      *
-     * @throws MalformedFileException if it is missing, not JSON, or not an object
+     * @throws MalformedFileException if it is missing, not JSON, not an object, or larger than any such file is
+     * @throws UncheckedIOException if it cannot be read
      */
     public static Config read(Path file) {
         if (!Files.isRegularFile(file)) {
@@ -36,18 +45,26 @@ public final class Config {
                     file, -1, "no such file in " + file.toAbsolutePath().getParent());
         }
         try {
-            JsonNode node = MAPPER.readTree(file.toFile());
-            return of(file, node);
+            long size = Files.size(file);
+            if (size > MAX_BYTES) {
+                throw new MalformedFileException(
+                        file, -1, "has " + size + " bytes; at most " + MAX_BYTES + " bytes of JSON are read");
+            }
+            if (size == 0) {
+                throw new MalformedFileException(file, 0, "expected a JSON object, file is empty");
+            }
+            return of(file, MAPPER.readTree(Files.readAllBytes(file)));
         } catch (JacksonException e) {
-            long offset = e.getLocation() == null ? -1 : e.getLocation().getByteOffset();
-            throw new MalformedFileException(file, offset, "not JSON: " + e.getOriginalMessage());
+            throw MalformedFileException.notJson(file, 0, "not JSON", e);
+        } catch (IOException e) {
+            throw new UncheckedIOException("cannot read " + file + ": " + e.getMessage(), e);
         }
     }
 
     /** A configuration that is already parsed; {@code file} is for messages. */
     public static Config of(Path file, JsonNode node) {
         if (!node.isObject()) {
-            throw new MalformedFileException(file, -1, "expected a JSON object, found " + node.getNodeType());
+            throw new MalformedFileException(file, -1, "expected a JSON object, found " + kind(node));
         }
         return new Config(file, "", node);
     }
@@ -89,6 +106,24 @@ public final class Config {
             throw wrong(key, "a positive integer", node.get(key));
         }
         return value;
+    }
+
+    /**
+     * A positive integer with a bound, for what memory is taken by.
+     *
+     * @throws MalformedFileException if absent, below 1 or above {@code most}
+     */
+    public int positive(String key, int most) {
+        int value = integer(key);
+        if (value < 1 || value > most) {
+            throw wrong(key, "an integer from 1 to " + most, node.get(key));
+        }
+        return value;
+    }
+
+    /** The same, or {@code otherwise} if absent. */
+    public int positive(String key, int most, int otherwise) {
+        return has(key) ? positive(key, most) : otherwise;
     }
 
     /** The number at {@code key}, or {@code otherwise} if absent. */
@@ -168,6 +203,18 @@ public final class Config {
             throw new MalformedFileException(file, -1, "has no \"" + prefix + key + "\"");
         }
         return value;
+    }
+
+    private static String kind(JsonNode node) {
+        return switch (node.getNodeType()) {
+            case ARRAY -> "a list";
+            case STRING -> "a string";
+            case NUMBER -> "a number";
+            case BOOLEAN -> "a boolean";
+            case NULL -> "null";
+            case MISSING -> "nothing";
+            case OBJECT, BINARY, POJO -> "an object";
+        };
     }
 
     private MalformedFileException wrong(String key, String expected, JsonNode found) {

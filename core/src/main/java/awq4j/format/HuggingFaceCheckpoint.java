@@ -84,14 +84,18 @@ final class HuggingFaceCheckpoint implements Checkpoint {
             throw new UnsupportedModelException(prefix + ".weight: expected floats, found " + tensor.dtype());
         }
         Tensor usable = tensor.dtype() == DType.F64 ? tensor.as(DType.F32) : tensor;
-        return new Weight(
-                prefix,
-                Math.toIntExact(usable.shape().dim(0)),
-                Math.toIntExact(usable.shape().dim(1)),
-                new Dense(usable.dtype()),
-                usable.data(),
-                null,
-                null);
+        int rows = extent(prefix, tensor, 0);
+        int columns = extent(prefix, tensor, 1);
+        return new Weight(prefix, rows, columns, new Dense(usable.dtype()), usable.data(), null, null);
+    }
+
+    private int extent(String prefix, Tensor tensor, int axis) {
+        long extent = tensor.shape().dim(axis);
+        if (extent < 1 || extent > Integer.MAX_VALUE) {
+            throw new MalformedFileException(
+                    path, -1, prefix + ".weight: expected extents from 1 to 2^31 - 1, found " + tensor.shape());
+        }
+        return (int) extent;
     }
 
     @Override

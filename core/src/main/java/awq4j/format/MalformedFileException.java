@@ -1,6 +1,8 @@
 package awq4j.format;
 
 import java.nio.file.Path;
+import tools.jackson.core.JacksonException;
+import tools.jackson.core.exc.UnexpectedEndOfInputException;
 
 /** A file is not what its format promises: truncated, contradictory or hostile. */
 public final class MalformedFileException extends RuntimeException {
@@ -14,9 +16,27 @@ public final class MalformedFileException extends RuntimeException {
      * @param message what was expected and what was found
      */
     public MalformedFileException(Path file, long offset, String message) {
-        super(file.getFileName() + (offset >= 0 ? " @ " + offset : "") + ": " + message);
+        super(name(file) + (offset >= 0 ? " @ " + offset : "") + ": " + message);
         this.file = file;
         this.offset = offset;
+    }
+
+    /**
+     * A fault that the JSON parser found, in its own words less the parts that only its programmers understand.
+     *
+     * @param base where the JSON begins in the file
+     * @param what for example {@code not JSON}
+     */
+    public static MalformedFileException notJson(Path file, long base, String what, JacksonException fault) {
+        var location = fault.getLocation();
+        long offset = base + Math.max(0, location == null ? 0 : location.getByteOffset());
+        String reason = fault instanceof UnexpectedEndOfInputException
+                ? "it ends too early"
+                : String.valueOf(fault.getOriginalMessage())
+                        .replaceAll("(?s)\\s*[(\\[][^)\\]]*Source.*", "")
+                        .replaceAll(", from `[^`]*`", "")
+                        .strip();
+        return new MalformedFileException(file, offset, what + ": " + reason);
     }
 
     /** The file at fault. */
@@ -27,5 +47,10 @@ public final class MalformedFileException extends RuntimeException {
     /** Byte offset of the fault, -1 if unknown. */
     public long offset() {
         return offset;
+    }
+
+    private static String name(Path file) {
+        Path name = file.getFileName();
+        return name == null || name.toString().isEmpty() ? file.toAbsolutePath().toString() : name.toString();
     }
 }

@@ -11,7 +11,6 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
 import java.util.stream.IntStream;
-import org.jspecify.annotations.Nullable;
 
 /**
  * The three tensors of a packed linear of N rows (outputs) and K columns (inputs) in G groups: {@code qweight} int32
@@ -114,8 +113,12 @@ public final class AwqPacking {
         }
         Shape scaleShape = expectRank2(name + ".scales", packed.scales());
         Shape codeShape = expectRank2(name + ".qweight", packed.qweight());
-        int rows = Math.toIntExact(scaleShape.dim(1));
-        int columns = Math.toIntExact(codeShape.dim(0));
+        int rows = extent(name + ".scales", scaleShape, 1);
+        int columns = extent(name + ".qweight", codeShape, 0);
+        if ((long) rows * columns > Integer.MAX_VALUE) {
+            throw new UnsupportedModelException(
+                    name + ": " + rows + " x " + columns + " is too large, at most 2^31 - 1 codes are read");
+        }
         int size = groupSize == -1 ? columns : groupSize;
         Grouped layout = new Grouped(bits, size, ZeroPoint.INTEGER);
         int groups = layout.groups(columns);
@@ -291,10 +294,15 @@ public final class AwqPacking {
         return (r & 1) * 4 + r / 2;
     }
 
-    private static Shape expectRank2(String name, @Nullable Tensor tensor) {
-        if (tensor == null) {
-            throw new UnsupportedModelException(name + " is missing");
+    private static int extent(String name, Shape shape, int axis) {
+        long extent = shape.dim(axis);
+        if (extent < 1 || extent > Integer.MAX_VALUE) {
+            throw new UnsupportedModelException(name + ": expected extents from 1 to 2^31 - 1, found " + shape);
         }
+        return (int) extent;
+    }
+
+    private static Shape expectRank2(String name, Tensor tensor) {
         if (tensor.shape().rank() != 2) {
             throw new UnsupportedModelException(name + ": expected two extents, found " + tensor.shape());
         }

@@ -16,7 +16,6 @@ import java.nio.channels.FileChannel.MapMode;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
-import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.Set;
 import java.util.stream.Collectors;
@@ -31,6 +30,9 @@ import java.util.stream.Collectors;
 public final class SafetensorsFile implements AutoCloseable {
     /** The bound that the reference library sets too: no real header comes near it. */
     static final long MAX_HEADER_BYTES = 100_000_000;
+
+    /** How a Git LFS pointer begins, {@code version }, as a number: what a clone without LFS leaves in place of weights. */
+    private static final long LFS_POINTER = 0x206e_6f69_7372_6576L;
 
     private final Path path;
     private final Arena arena;
@@ -62,6 +64,10 @@ public final class SafetensorsFile implements AutoCloseable {
                         path, 0, "expected a header length of 8 bytes, file has " + size + " bytes");
             }
             long length = read(channel, path, 0, 8).getLong(0);
+            if (length == LFS_POINTER) {
+                throw new MalformedFileException(
+                        path, 0, "is a Git LFS pointer, not the file it points to; fetch that with \"git lfs pull\"");
+            }
             if (length < 2 || length > MAX_HEADER_BYTES) {
                 throw new MalformedFileException(
                         path, 0, "header length " + Long.toUnsignedString(length) + " is not in [2, 100000000]");
@@ -141,11 +147,6 @@ public final class SafetensorsFile implements AutoCloseable {
                     + java.util.Arrays.stream(DType.values()).map(Enum::name).collect(Collectors.joining(", ")));
         }
         return new Tensor(dtype, entry.shape(), data.asSlice(entry.begin(), entry.end() - entry.begin()));
-    }
-
-    /** Copies of the tensors by name, in header order. */
-    Map<String, SafetensorsHeader.Entry> entries() {
-        return new LinkedHashMap<>(header.entries());
     }
 
     private SafetensorsHeader.Entry entry(String name) {

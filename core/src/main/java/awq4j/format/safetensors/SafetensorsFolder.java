@@ -87,9 +87,14 @@ public final class SafetensorsFolder implements AutoCloseable {
                 }
                 if (!file.names().contains(name)) {
                     throw new MalformedFileException(
-                            index, -1, "puts tensor " + name + " into " + shard + ", which does not have it");
+                            index,
+                            -1,
+                            "puts tensor " + HeaderReader.shown(name) + " into " + shard + ", which does not have it");
                 }
                 places.put(name, file);
+            }
+            if (places.isEmpty()) {
+                throw new MalformedFileException(index, -1, "\"weight_map\" names no tensor");
             }
             complete = true;
             return new SafetensorsFolder(folder, List.copyOf(opened.values()), places);
@@ -102,14 +107,22 @@ public final class SafetensorsFolder implements AutoCloseable {
 
     private static SafetensorsFile shard(Path folder, Path index, String shard) {
         // an index is untrusted: it may name only files beside itself
-        if (shard.isEmpty() || shard.contains("/") || shard.contains("\\") || shard.equals("..")) {
-            throw new MalformedFileException(index, -1, "names the shard \"" + shard + "\", expected a file beside it");
+        if (!beside(shard)) {
+            throw new MalformedFileException(
+                    index, -1, "names the shard \"" + HeaderReader.shown(shard) + "\", expected a file beside it");
         }
         Path path = folder.resolve(shard);
         if (!Files.isRegularFile(path)) {
             throw new MalformedFileException(index, -1, "names the shard " + shard + ", which is missing in " + folder);
         }
         return SafetensorsFile.open(path);
+    }
+
+    private static boolean beside(String shard) {
+        return !shard.isEmpty()
+                && !shard.equals(".")
+                && !shard.equals("..")
+                && shard.chars().noneMatch(c -> c == '/' || c == '\\' || c == ':' || c < ' ');
     }
 
     private static List<Path> loose(Path folder) {

@@ -9,6 +9,7 @@ import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.channels.FileChannel;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.FileSystemException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
@@ -63,34 +64,25 @@ public final class SafetensorsWriter {
         for (Source source : tensors) {
             total += source.sizeBytes();
         }
-        Path temporary = file.resolveSibling(file.getFileName() + ".tmp");
-        boolean written = false;
-        try (FileChannel channel = FileChannel.open(
-                temporary, StandardOpenOption.CREATE, StandardOpenOption.TRUNCATE_EXISTING, StandardOpenOption.WRITE)) {
+        writeWhole(file, total, channel -> {
             ByteBuffer length = ByteBuffer.allocate(8).order(ByteOrder.LITTLE_ENDIAN);
             writeFully(channel, length.putLong(0, header.length));
             writeFully(channel, ByteBuffer.wrap(header));
             for (Source source : tensors) {
                 write(channel, source);
             }
-            channel.force(true);
-            Files.move(temporary, file, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
-            written = true;
-        } catch (IOException e) {
-            throw new UncheckedIOException(
-                    "cannot write " + file + " (" + total + " bytes, " + free(file) + " free): " + e.getMessage(), e);
-        } finally {
-            if (!written) {
-                deleteQuietly(temporary);
-            }
-        }
+        });
     }
 
     /**
      * Writes {@code model.safetensors} into a folder, or {@code model-00001-of-0000N.safetensors} and an index if the
      * data exceeds {@code maxShardBytes}. A tensor larger than the limit has a shard of its own.
      *
+     * <p>The index is written last: without it no reader takes the shards for a model. What an earlier write left under
+     * the names that readers look for is removed.
+     *
      * @return the files written
+     * @throws UncheckedIOException if the disk is full or not writable; shards that were whole by then stay, without index
      */
     public static List<Path> writeSharded(
             Path folder, Map<String, String> metadata, List<Source> tensors, long maxShardBytes) {
@@ -108,10 +100,12 @@ public final class SafetensorsWriter {
             filled += size;
         }
         if (shards.size() <= 1) {
-            Path file = folder.resolve("model.safetensors");
+            Path file = folder.resolve(SafetensorsFolder.SINGLE);
             write(file, metadata, tensors);
             return List.of(file);
         }
+        Path indexFile = folder.resolve(SafetensorsFolder.INDEX);
+        delete(indexFile); // an older one would make a whole model of old and new shards
         var files = new ArrayList<Path>();
         ObjectNode index = MAPPER.createObjectNode();
         index.putObject("metadata").put("total_size", total);
@@ -124,17 +118,15 @@ public final class SafetensorsWriter {
         }
         ObjectNode map = index.putObject("weight_map");
         places.forEach(map::put);
-        Path indexFile = folder.resolve("model.safetensors.index.json");
-        try {
-            Files.write(indexFile, MAPPER.writerWithDefaultPrettyPrinter().writeValueAsBytes(index));
-        } catch (IOException e) {
-            throw new UncheckedIOException("cannot write " + indexFile + ": " + e.getMessage(), e);
-        }
+        delete(folder.resolve(SafetensorsFolder.SINGLE)); // readers would take it instead of the shards
+        byte[] text = MAPPER.writerWithDefaultPrettyPrinter().writeValueAsBytes(index);
+        writeWhole(indexFile, text.length, channel -> writeFully(channel, ByteBuffer.wrap(text)));
         files.add(indexFile);
         return files;
     }
 
-    private static byte[] header(Map<String, String> metadata, List<Source> tensors) {
+    /** The header's bytes, padded, without the length before them. */
+    static byte[] header(Map<String, String> metadata, List<Source> tensors) {
         ObjectNode root = MAPPER.createObjectNode();
         if (!metadata.isEmpty()) {
             ObjectNode node = root.putObject("__metadata__");
@@ -157,6 +149,50 @@ public final class SafetensorsWriter {
         byte[] padded = java.util.Arrays.copyOf(json, (json.length + 7) / 8 * 8);
         java.util.Arrays.fill(padded, json.length, padded.length, (byte) ' ');
         return padded;
+    }
+
+    /** What fills a file. */
+    @FunctionalInterface
+    private interface Content {
+        void writeTo(FileChannel channel) throws IOException;
+    }
+
+    /** Fills a neighbour of the file, which then takes its name. */
+    private static void writeWhole(Path file, long bytes, Content content) {
+        Path temporary = file.resolveSibling(file.getFileName() + ".tmp");
+        boolean written = false;
+        try (FileChannel channel = FileChannel.open(
+                temporary, StandardOpenOption.CREATE, StandardOpenOption.TRUNCATE_EXISTING, StandardOpenOption.WRITE)) {
+            content.writeTo(channel);
+            channel.force(true);
+            Files.move(temporary, file, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
+            written = true;
+        } catch (IOException e) {
+            throw failed(file, bytes, e);
+        } finally {
+            if (!written) {
+                deleteQuietly(temporary);
+            }
+        }
+    }
+
+    /** The channel's own exception names no file: its cause is one that does. */
+    private static UncheckedIOException failed(Path file, long bytes, IOException e) {
+        IOException named = e;
+        if (!(e instanceof FileSystemException)) {
+            named = new FileSystemException(file.toString(), null, e.getMessage());
+            named.initCause(e);
+        }
+        return new UncheckedIOException(
+                "cannot write " + file + " (" + bytes + " bytes, " + free(file) + " free): " + e.getMessage(), named);
+    }
+
+    private static void delete(Path file) {
+        try {
+            Files.deleteIfExists(file);
+        } catch (IOException e) {
+            throw new UncheckedIOException("cannot replace " + file + ": " + e.getMessage(), e);
+        }
     }
 
     private static void write(FileChannel channel, Source source) throws IOException {

@@ -6,8 +6,11 @@ import awq4j.format.MalformedFileException;
 import awq4j.format.UnsupportedModelException;
 import awq4j.model.ModelFamily;
 import awq4j.model.ModelSpec;
+import java.util.Comparator;
 import java.util.List;
+import java.util.Locale;
 import java.util.TreeSet;
+import java.util.stream.IntStream;
 
 /** The families that are known. */
 public final class Families {
@@ -41,10 +44,36 @@ public final class Families {
                 .spec(checkpoint);
     }
 
-    private static UnsupportedModelException unknown(String architecture) {
+    private static UnsupportedModelException unknown(String stated) {
+        String architecture = stated.length() > 60 ? stated.substring(0, 60) + "..." : stated;
         var known = new TreeSet<String>();
         ALL.forEach(family -> known.addAll(family.architectures()));
-        return new UnsupportedModelException(
-                "architecture " + architecture + " is not supported; supported: " + String.join(", ", known));
+        String nearest = known.stream()
+                .min(Comparator.comparingInt(name -> distance(stem(name), stem(architecture))))
+                .orElseThrow();
+        boolean close = distance(stem(nearest), stem(architecture))
+                <= Math.max(2, stem(nearest).length() / 3);
+        return new UnsupportedModelException("architecture " + architecture + " is not supported; supported: "
+                + String.join(", ", known) + (close ? "; the nearest of these is " + nearest : ""));
+    }
+
+    /** What tells architectures apart: their names without the ending that all of them have. */
+    private static String stem(String architecture) {
+        return architecture.replaceFirst("(?i)For\\w*$", "").toLowerCase(Locale.ROOT);
+    }
+
+    /** Levenshtein distance. */
+    private static int distance(String a, String b) {
+        int[] previous = IntStream.rangeClosed(0, b.length()).toArray();
+        for (int i = 1; i <= a.length(); i++) {
+            int[] row = new int[b.length() + 1];
+            row[0] = i;
+            for (int j = 1; j <= b.length(); j++) {
+                int change = previous[j - 1] + (a.charAt(i - 1) == b.charAt(j - 1) ? 0 : 1);
+                row[j] = Math.min(change, Math.min(previous[j], row[j - 1]) + 1);
+            }
+            previous = row;
+        }
+        return previous[b.length()];
     }
 }

@@ -44,11 +44,11 @@ record LlamaLine(
 
     ModelSpec spec(Checkpoint checkpoint) {
         Config config = checkpoint.config();
-        int hidden = config.positive("hidden_size");
-        int vocabulary = config.positive("vocab_size");
+        int hidden = config.positive("hidden_size", Bounds.WIDTH);
+        int vocabulary = config.positive("vocab_size", Bounds.VOCABULARY);
         int headDim = headDim(config);
         float norm = (float) config.number("rms_norm_eps", epsilon);
-        int layers = config.positive("num_hidden_layers");
+        int layers = config.positive("num_hidden_layers", Bounds.LAYERS);
         var blocks = new ArrayList<BlockSpec>(layers);
         for (int i = 0; i < layers; i++) {
             blocks.add(block(checkpoint, i, hidden, headDim, norm));
@@ -59,7 +59,7 @@ record LlamaLine(
                 family,
                 hidden,
                 vocabulary,
-                config.integer("max_position_embeddings", 2048),
+                config.positive("max_position_embeddings", Bounds.POSITIONS, 2048),
                 embedding,
                 RopeConfig.read(config, headDim, theta),
                 blocks,
@@ -70,7 +70,7 @@ record LlamaLine(
     private BlockSpec block(Checkpoint checkpoint, int index, int hidden, int headDim, float epsilon) {
         Config config = checkpoint.config();
         String prefix = "model.layers." + index + ".";
-        int heads = config.positive("num_attention_heads");
+        int heads = config.positive("num_attention_heads", Bounds.HEADS);
         int kvHeads = config.integer("num_key_value_heads", heads);
         if (kvHeads < 1 || heads % kvHeads != 0) {
             throw new MalformedFileException(
@@ -78,7 +78,7 @@ record LlamaLine(
                     -1,
                     "\"num_key_value_heads\" should divide num_attention_heads " + heads + ", is " + kvHeads);
         }
-        int wide = config.positive("intermediate_size");
+        int wide = config.positive("intermediate_size", Bounds.WIDTH);
         String attention = prefix + "self_attn.";
         Linear query = linear(checkpoint, attention + "q_proj", heads * headDim, hidden, queryKeyValueBias);
         Linear key = linear(checkpoint, attention + "k_proj", kvHeads * headDim, hidden, queryKeyValueBias);
@@ -123,10 +123,10 @@ record LlamaLine(
 
     private static int headDim(Config config) {
         if (config.has("head_dim")) {
-            return config.positive("head_dim");
+            return config.positive("head_dim", Bounds.HEAD_DIM);
         }
-        int hidden = config.positive("hidden_size");
-        int heads = config.positive("num_attention_heads");
+        int hidden = config.positive("hidden_size", Bounds.WIDTH);
+        int heads = config.positive("num_attention_heads", Bounds.HEADS);
         if (hidden % heads != 0) {
             throw new MalformedFileException(
                     config.file(), -1, "hidden_size " + hidden + " does not divide by num_attention_heads " + heads);

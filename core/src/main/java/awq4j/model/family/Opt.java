@@ -35,7 +35,7 @@ final class Opt implements ModelFamily {
     @Override
     public ModelSpec spec(Checkpoint checkpoint) {
         Config config = checkpoint.config();
-        int hidden = config.positive("hidden_size");
+        int hidden = config.positive("hidden_size", Bounds.WIDTH);
         if (!config.flag("do_layer_norm_before", true)) {
             throw new UnsupportedModelException(
                     "OPT with do_layer_norm_before = false (opt-350m) is not supported; supported: the other sizes");
@@ -46,19 +46,19 @@ final class Opt implements ModelFamily {
         }
         // some files were saved from the bare decoder, without the outer name
         String root = checkpoint.hasLinear("decoder.embed_tokens") ? "decoder." : "model.decoder.";
-        int layers = config.positive("num_hidden_layers");
+        int layers = config.positive("num_hidden_layers", Bounds.LAYERS);
         var blocks = new ArrayList<BlockSpec>(layers);
         for (int i = 0; i < layers; i++) {
             blocks.add(block(config, root + "layers." + i + ".", i, hidden));
         }
-        int vocabulary = config.positive("vocab_size");
+        int vocabulary = config.positive("vocab_size", Bounds.VOCABULARY);
         boolean tied = config.flag("tie_word_embeddings", true) || !checkpoint.hasLinear("lm_head");
         String embedding = root + "embed_tokens";
         return new ModelSpec(
                 "opt",
                 hidden,
                 vocabulary,
-                config.integer("max_position_embeddings", 2048),
+                config.positive("max_position_embeddings", Bounds.POSITIONS, 2048),
                 embedding,
                 new Positions.Learned(root + "embed_positions", POSITION_OFFSET),
                 blocks,
@@ -67,13 +67,13 @@ final class Opt implements ModelFamily {
     }
 
     private static BlockSpec block(Config config, String prefix, int index, int hidden) {
-        int heads = config.positive("num_attention_heads");
+        int heads = config.positive("num_attention_heads", Bounds.HEADS);
         if (hidden % heads != 0) {
             throw new MalformedFileException(
                     config.file(), -1, "hidden_size " + hidden + " does not divide by num_attention_heads " + heads);
         }
         int headDim = hidden / heads;
-        int wide = config.positive("ffn_dim");
+        int wide = config.positive("ffn_dim", Bounds.WIDTH);
         boolean bias = config.flag("enable_bias", true);
         String attention = prefix + "self_attn.";
         Linear query = new Linear(attention + "q_proj", hidden, hidden, bias);

@@ -1,6 +1,7 @@
 package awq4j.model.family;
 
 import awq4j.format.Config;
+import awq4j.format.MalformedFileException;
 import awq4j.format.UnsupportedModelException;
 import awq4j.model.Positions.Rotary;
 import awq4j.model.RopeScaling;
@@ -22,11 +23,22 @@ final class RopeConfig {
                 ? config.number("partial_rotary_factor", 1)
                 : parameters.number("partial_rotary_factor", config.number("partial_rotary_factor", 1));
         int rotaryDim = (int) (headDim * partial);
+        if (!(theta > 0) || !(partial > 0 && partial <= 1) || rotaryDim < 2 || rotaryDim % 2 != 0) {
+            throw new MalformedFileException(
+                    config.file(),
+                    -1,
+                    "rotary positions need a positive theta and an even part of each head, found theta " + theta
+                            + " and " + rotaryDim + " of " + headDim + " values");
+        }
         Config scaling = parameters == null ? config.section("rope_scaling").orElse(null) : parameters;
         return new Rotary(theta, rotaryDim, scaling == null ? new RopeScaling.Default() : scaling(config, scaling));
     }
 
     private static RopeScaling scaling(Config config, Config scaling) {
+        if (scaling.number("factor", 1) <= 0) {
+            throw new MalformedFileException(
+                    config.file(), -1, "rotary factor should be positive, is " + scaling.number("factor"));
+        }
         // "rope_type" is the newer key; where both stand they agree
         String type = scaling.has("rope_type") ? scaling.text("rope_type") : scaling.text("type", "default");
         return switch (type) {

@@ -1,0 +1,245 @@
+package awq4j.format.awq;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import awq4j.format.UnsupportedModelException;
+import awq4j.format.awq.AwqPacking.Packed;
+import awq4j.format.awq.AwqPacking.Version;
+import awq4j.format.safetensors.SafetensorsFile;
+import awq4j.tensor.DType;
+import awq4j.tensor.Shape;
+import awq4j.tensor.Tensor;
+import awq4j.testing.GoldenFiles;
+import awq4j.weight.Weight;
+import awq4j.weight.WeightCodec;
+import awq4j.weight.WeightLayout.Grouped;
+import awq4j.weight.WeightLayout.ZeroPoint;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.util.Random;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
+
+class AwqPackingTest {
+    private static final int ROWS = 64;
+    private static final int COLUMNS = 512;
+
+    @ParameterizedTest
+    @ValueSource(ints = {128, 64, 32})
+    void unpackGivesTheGoldenCodesZerosAndScales(int groupSize) {
+        try (var golden = SafetensorsFile.open(GoldenFiles.path("quantization/unit/awq_packings.safetensors"))) {
+            Weight weight = AwqPacking.unpack("w", Version.GEMM, 4, groupSize, packed(golden, groupSize));
+            var layout = (Grouped) weight.layout();
+            String g = "g" + groupSize;
+            assertThat(codes(weight, layout))
+                    .isEqualTo(golden.tensor(g + ".codes").data().toArray(ValueLayout.JAVA_BYTE));
+            assertThat(bytes(weight.zeros()))
+                    .isEqualTo(golden.tensor(g + ".zeros").data().toArray(ValueLayout.JAVA_BYTE));
+            assertThat(floats(weight)).isEqualTo(golden.tensor(g + ".scales").toFloats());
+            float[] decoded = WeightCodec.decode(weight);
+            assertThat(Tensor.ofFloats(decoded, ROWS, COLUMNS).as(DType.F16).toFloats())
+                    .isEqualTo(golden.tensor(g + ".dq").toFloats());
+        }
+    }
+
+    @ParameterizedTest
+    @ValueSource(ints = {128, 64, 32})
+    void packGivesTheGoldenTensors(int groupSize) {
+        try (var golden = SafetensorsFile.open(GoldenFiles.path("quantization/unit/awq_packings.safetensors"))) {
+            String g = "g" + groupSize;
+            byte[] codes = golden.tensor(g + ".codes").data().toArray(ValueLayout.JAVA_BYTE);
+            byte[] nibbles = new byte[codes.length / 2];
+            for (int i = 0; i < nibbles.length; i++) {
+                nibbles[i] = (byte) (codes[2 * i] | codes[2 * i + 1] << 4);
+            }
+            var weight = new Weight(
+                    "w",
+                    ROWS,
+                    COLUMNS,
+                    new Grouped(4, groupSize, ZeroPoint.INTEGER),
+                    MemorySegment.ofArray(nibbles),
+                    MemorySegment.ofArray(golden.tensor(g + ".scales").toFloats()),
+                    golden.tensor(g + ".zeros").data());
+            assertSame(AwqPacking.pack(weight), packed(golden, groupSize));
+        }
+    }
+
+    /** Rows below, at and above a word's worth; columns that leave a tail; every width. */
+    @ParameterizedTest
+    @CsvSource({"1,1,1", "7,9,4", "8,128,128", "33,100,32", "65,257,64", "130,31,31", "11,300,128"})
+    void densePackingKeepsEveryWidth(int rows, int columns, int groupSize) {
+        for (int bits : new int[] {2, 3, 5, 6, 7, 8}) {
+            Weight weight = random(rows, columns, new Grouped(bits, groupSize, ZeroPoint.INTEGER), 31 * bits + rows);
+            Packed packed = AwqPacking.pack(weight);
+            assertThat(packed.qweight().shape()).isEqualTo(Shape.of(columns, (rows * bits + 31) / 32));
+            Weight back = AwqPacking.unpack("w", Version.DENSE, bits, groupSize, packed);
+            assertEqual(back, weight, bits);
+            assertSame(AwqPacking.pack(back), packed);
+        }
+    }
+
+    /** Bit k of the stream is bit k of the column's words: row 10 of 3-bit codes spans words 0 and 1. */
+    @Test
+    void denseCodesFollowEachOtherWithoutGaps() {
+        byte[] codes = new byte[11];
+        codes[0] = 5;
+        codes[10] = 6;
+        var weight = new Weight(
+                "w",
+                11,
+                1,
+                new Grouped(3, 1, ZeroPoint.MIDDLE),
+                MemorySegment.ofArray(codes),
+                MemorySegment.ofArray(new float[11]),
+                null);
+        Packed packed = AwqPacking.pack(weight);
+        assertThat(packed.qweight().toInts()).containsExactly(5 | 6 << 30, 6 >>> 2);
+        assertThat(packed.qzeros().toInts()[0]).isEqualTo(0b00100100100100100100100100100100);
+    }
+
+    @Test
+    void wholeRowsAreOneGroup() {
+        Weight weight = random(16, 96, new Grouped(4, 96, ZeroPoint.INTEGER), 5);
+        Weight back = AwqPacking.unpack("w", Version.GEMM, 4, -1, AwqPacking.pack(weight));
+        assertEqual(back, weight, 4);
+    }
+
+    @Test
+    void symmetricWeightsAreStoredWithTheirMiddle() {
+        Weight weight = random(8, 64, new Grouped(4, 32, ZeroPoint.MIDDLE), 6);
+        Weight back = AwqPacking.unpack("w", Version.GEMM, 4, 32, AwqPacking.pack(weight));
+        assertThat(WeightCodec.decode(back)).isEqualTo(WeightCodec.decode(weight));
+        assertThat(bytes(back.zeros())).containsOnly(8);
+    }
+
+    @Test
+    void whatDoesNotFitIsToldBeforehand() {
+        assertThat(AwqPacking.fits(Version.GEMM, 16, 256, 128)).isTrue();
+        assertThat(AwqPacking.fits(Version.GEMM, 12, 256, 128)).isFalse();
+        assertThat(AwqPacking.fits(Version.GEMM, 16, 200, 128)).isFalse();
+        assertThat(AwqPacking.fits(Version.DENSE, 13, 200, 128)).isTrue();
+        Weight odd = random(12, 128, new Grouped(4, 128, ZeroPoint.INTEGER), 7);
+        assertThatThrownBy(() -> AwqPacking.pack(odd))
+                .isInstanceOf(IllegalArgumentException.class)
+                .hasMessage("weight w: 12 x 128 does not fit the packing with group size 128");
+    }
+
+    @Test
+    void tensorsThatDoNotFitTogetherAreRefused() {
+        Tensor q = ints(256, 4);
+        Tensor z = ints(2, 4);
+        Tensor s = halves(2, 32);
+        refused(new Packed(q, z, halves(2, 40)), 128, "w.qweight: expected [256, 5], found [256, 4]");
+        refused(new Packed(q, ints(4, 4), s), 128, "w.qzeros: expected [2, 4], found [4, 4]");
+        refused(new Packed(q, z, halves(4, 32)), 128, "w.scales: expected [2, 32], found [4, 32]");
+        refused(new Packed(q, z, s), 100, "w: 32 x 256 cannot be packed with group size 100");
+        refused(new Packed(q, z, s), Integer.MAX_VALUE, "w: 32 x 256 cannot be packed with group size 2147483647");
+        refused(new Packed(halves(256, 4), z, s), 128, "w.qweight: expected I32, found F16");
+        refused(new Packed(q, z, ints(2, 32)), 128, "w.scales: expected floats, found I32");
+        refused(new Packed(q, z, halves(64)), 128, "w.scales: expected two extents, found [64]");
+        refused(
+                new Packed(new Tensor(DType.I32, Shape.of(0, 1L << 40), MemorySegment.NULL), z, s),
+                -1,
+                "w.qweight: expected extents from 1 to 2^31 - 1, found [0, 1099511627776]");
+        refused(
+                new Packed(q, z, new Tensor(DType.F16, Shape.of(0, 1L << 40), MemorySegment.NULL)),
+                128,
+                "w.scales: expected extents from 1 to 2^31 - 1, found [0, 1099511627776]");
+    }
+
+    private static void refused(Packed packed, int groupSize, String message) {
+        assertThatThrownBy(() -> AwqPacking.unpack("w", Version.GEMM, 4, groupSize, packed))
+                .isInstanceOf(UnsupportedModelException.class)
+                .hasMessage(message);
+    }
+
+    private static Packed packed(SafetensorsFile golden, int groupSize) {
+        String prefix = "g" + groupSize + ".gemm.";
+        return new Packed(
+                golden.tensor(prefix + "qweight"), golden.tensor(prefix + "qzeros"), golden.tensor(prefix + "scales"));
+    }
+
+    static void assertSame(Packed actual, Packed expected) {
+        assertSame(actual.qweight(), expected.qweight());
+        assertSame(actual.qzeros(), expected.qzeros());
+        assertSame(actual.scales(), expected.scales());
+    }
+
+    private static void assertSame(Tensor actual, Tensor expected) {
+        assertThat(actual.dtype()).isEqualTo(expected.dtype());
+        assertThat(actual.shape()).isEqualTo(expected.shape());
+        assertThat(actual.data().mismatch(expected.data())).isEqualTo(-1);
+    }
+
+    private static void assertEqual(Weight actual, Weight expected, int bits) {
+        assertThat(actual.layout()).as("bits %d", bits).isEqualTo(expected.layout());
+        assertThat(actual.values().mismatch(expected.values()))
+                .as("codes, bits %d", bits)
+                .isEqualTo(-1);
+        assertThat(actual.scales().mismatch(expected.scales()))
+                .as("scales, bits %d", bits)
+                .isEqualTo(-1);
+        assertThat(actual.zeros().mismatch(expected.zeros()))
+                .as("zeros, bits %d", bits)
+                .isEqualTo(-1);
+    }
+
+    /** Codes, zeros and scales that a file can hold, over their whole range. */
+    private static Weight random(int rows, int columns, Grouped layout, long seed) {
+        var random = new Random(seed);
+        byte[] values = new byte[rows * layout.rowBytes(columns)];
+        for (int row = 0; row < rows; row++) {
+            for (int k = 0; k < columns; k++) {
+                int code = random.nextInt(1 << layout.bits());
+                int at = row * layout.rowBytes(columns) + (layout.storageBits() == 4 ? k / 2 : k);
+                values[at] |= (byte) (layout.storageBits() == 4 ? code << 4 * (k % 2) : code);
+            }
+        }
+        float[] scales = new float[rows * layout.groups(columns)];
+        byte[] zeros = new byte[scales.length];
+        for (int i = 0; i < scales.length; i++) {
+            scales[i] = Float.float16ToFloat(Float.floatToFloat16(random.nextFloat() / 16));
+            zeros[i] = (byte) random.nextInt(1 << layout.bits());
+        }
+        return new Weight(
+                "w",
+                rows,
+                columns,
+                layout,
+                MemorySegment.ofArray(values),
+                MemorySegment.ofArray(scales),
+                layout.zeroPoint() == ZeroPoint.MIDDLE ? null : MemorySegment.ofArray(zeros));
+    }
+
+    private static byte[] codes(Weight weight, Grouped layout) {
+        byte[] codes = new byte[weight.rows() * weight.columns()];
+        for (int i = 0; i < codes.length; i++) {
+            codes[i] = (byte) WeightCodec.code(weight, layout, i / weight.columns(), i % weight.columns());
+        }
+        return codes;
+    }
+
+    private static byte[] bytes(MemorySegment segment) {
+        return segment.toArray(ValueLayout.JAVA_BYTE);
+    }
+
+    private static float[] floats(Weight weight) {
+        return weight.scales().toArray(ValueLayout.JAVA_FLOAT);
+    }
+
+    private static Tensor ints(int... dims) {
+        return Tensor.ofInts(new int[dims[0] * dims[1]], dims[0], dims[1]);
+    }
+
+    private static Tensor halves(int... dims) {
+        int count = 1;
+        for (int dim : dims) {
+            count *= dim;
+        }
+        Tensor flat = Tensor.ofFloats(new float[count], count).as(DType.F16);
+        return new Tensor(DType.F16, dims.length == 1 ? Shape.of(dims[0]) : Shape.of(dims[0], dims[1]), flat.data());
+    }
+}
