@@ -1,0 +1,325 @@
+package awq4j;
+
+import awq4j.format.Checkpoint;
+import awq4j.format.Checkpoints;
+import awq4j.format.GenerationConfig;
+import awq4j.format.MalformedFileException;
+import awq4j.kernel.Backend;
+import awq4j.kernel.CpuBackend;
+import awq4j.kernel.CpuOptions;
+import awq4j.kernel.KvBuffer.KvPrecision;
+import awq4j.model.ModelSpec;
+import awq4j.model.Positions;
+import awq4j.model.Transformer;
+import awq4j.model.family.Families;
+import awq4j.runtime.Generation;
+import awq4j.runtime.Logits;
+import awq4j.runtime.ReplyText;
+import awq4j.runtime.Sampling;
+import awq4j.runtime.Sequence;
+import awq4j.tokenizer.TokenDecoder;
+import awq4j.tokenizer.Tokenizer;
+import java.nio.file.Path;
+import java.util.function.BooleanSupplier;
+import java.util.function.Consumer;
+import java.util.function.Supplier;
+
+/**
+ * A language model that is ready to run, with its tokenizer.
+ *
+ * <p>Serves one caller at a time: a call while another is under way gets an {@link IllegalStateException}, also when it
+ * comes from within the other's callback; only {@link #close} waits. A call uses all threads of the model. After
+ * {@link #close} every call gets an {@link IllegalStateException}.
+ */
+public final class LanguageModel implements AutoCloseable {
+    private final Checkpoint checkpoint;
+    private final Tokenizer tokenizer;
+    private final GenerationConfig generation;
+    private final Sampling recommended;
+    private final Backend backend;
+    private final Transformer transformer;
+    private final KvPrecision kv;
+    private final int contextLength;
+    private final Turnstile turnstile;
+
+    private LanguageModel(
+            Checkpoint checkpoint,
+            Tokenizer tokenizer,
+            GenerationConfig generation,
+            Backend backend,
+            Transformer transformer,
+            KvPrecision kv,
+            int contextLength) {
+        this.checkpoint = checkpoint;
+        this.tokenizer = tokenizer;
+        this.generation = generation;
+        this.recommended = recommended(checkpoint.path(), generation);
+        this.backend = backend;
+        this.transformer = transformer;
+        this.kv = kv;
+        this.contextLength = contextLength;
+        this.turnstile = new Turnstile("model " + checkpoint.path().getFileName());
+    }
+
+    /**
+     * How a model is run.
+     *
+     * @param cpu kernels and threads
+     * @param contextLength most tokens of prompt and reply together, 0 for what the model was made for; more is possible
+     *     with rotary positions, at the cost of quality
+     * @param kv how keys and values are kept
+     * @param chunk tokens of a prompt that run at once, at least 1
+     */
+    public record Options(CpuOptions cpu, int contextLength, KvPrecision kv, int chunk) {
+        /** The best kernels on all cores, the model's own context, keys and values in float16. */
+        public static final Options DEFAULT =
+                new Options(CpuOptions.DEFAULT, 0, KvPrecision.F16, Transformer.DEFAULT_CHUNK);
+
+        /** @throws IllegalArgumentException if a number is outside its range */
+        public Options {
+            if (contextLength < 0) {
+                throw new IllegalArgumentException(
+                        "context length must be positive, or 0 for the model's own, was " + contextLength);
+            }
+            if (chunk < 1) {
+                throw new IllegalArgumentException("chunk must be positive, was " + chunk);
+            }
+        }
+
+        /** The same on other kernels or threads. */
+        public Options withCpu(CpuOptions changed) {
+            return new Options(changed, contextLength, kv, chunk);
+        }
+
+        /** The same with another context. */
+        public Options withContextLength(int changed) {
+            return new Options(cpu, changed, kv, chunk);
+        }
+
+        /** The same with keys and values kept otherwise. */
+        public Options withKv(KvPrecision changed) {
+            return new Options(cpu, contextLength, changed, chunk);
+        }
+
+        /** The same with prompts run in other pieces. */
+        public Options withChunk(int changed) {
+            return new Options(cpu, contextLength, kv, changed);
+        }
+    }
+
+    /** Opens a model with {@link Options#DEFAULT}. */
+    public static LanguageModel open(Path folder) {
+        return open(folder, Options.DEFAULT);
+    }
+
+    /**
+     * Opens a model folder in Hugging Face's form: configuration, safetensors (plain or AWQ), tokenizer.
+     *
+     * @throws MalformedFileException if the folder or a file in it is not what it should be
+     * @throws awq4j.format.UnsupportedModelException if it is fine and cannot be run, for example for want of a tokenizer
+     * @throws awq4j.kernel.BackendException if the machine cannot do what the options ask for
+     * @throws IllegalArgumentException if the context is longer than the positions a model has learned
+     */
+    public static LanguageModel open(Path folder, Options options) {
+        Checkpoint checkpoint = Checkpoints.open(folder);
+        Backend backend = null;
+        try {
+            ModelSpec spec = Families.spec(checkpoint);
+            Tokenizer tokenizer = Tokenizer.open(folder);
+            GenerationConfig generation = GenerationConfig.read(folder, checkpoint.config());
+            recommended(folder, generation);
+            int wanted = options.contextLength() == 0 ? spec.contextLength() : options.contextLength();
+            backend = CpuBackend.open(options.cpu());
+            Transformer transformer = Transformer.open(backend, spec, checkpoint, Math.min(options.chunk(), wanted));
+            int context = contextLength(transformer, options);
+            return new LanguageModel(checkpoint, tokenizer, generation, backend, transformer, options.kv(), context);
+        } catch (Throwable e) {
+            if (backend != null) {
+                backend.close();
+            }
+            checkpoint.close();
+            throw e;
+        }
+    }
+
+    private static Sampling recommended(Path folder, GenerationConfig generation) {
+        try {
+            return Sampling.recommendedBy(generation);
+        } catch (IllegalArgumentException e) {
+            throw new MalformedFileException(folder.resolve(GenerationConfig.FILE), -1, String.valueOf(e.getMessage()));
+        }
+    }
+
+    private static int contextLength(Transformer transformer, Options options) {
+        int wanted = options.contextLength();
+        int most = transformer.maxPositions();
+        if (wanted > most && transformer.spec().positions() instanceof Positions.Learned) {
+            throw new IllegalArgumentException("a context of " + wanted + " tokens is more than the " + most
+                    + " positions that the model has learned");
+        }
+        return wanted == 0 ? most : wanted;
+    }
+
+    /** The model's tokenizer. */
+    public Tokenizer tokenizer() {
+        return tokenizer;
+    }
+
+    /** The model's declaration. */
+    public ModelSpec spec() {
+        return transformer.spec();
+    }
+
+    /** The sampling that the model recommends; greedy if it recommends none. Its replies end only with the context. */
+    public Sampling recommendedSampling() {
+        return recommended;
+    }
+
+    /** What {@code generation_config.json} says. */
+    public GenerationConfig generationConfig() {
+        return generation;
+    }
+
+    /** Most tokens of prompt and reply together. */
+    public int contextLength() {
+        return contextLength;
+    }
+
+    /** What it runs on, for example {@code cpu/vector 512 bit, 2 threads}. */
+    public String device() {
+        return backend.name();
+    }
+
+    /** Bytes of all weights as stored. */
+    public long sizeBytes() {
+        return alone(() -> checkpoint.names().stream()
+                .mapToLong(name -> checkpoint.tensor(name).data().byteSize())
+                .sum());
+    }
+
+    /** {@link #generate(String, Sampling, Consumer, BooleanSupplier)} without looking at the pieces. */
+    public Reply generate(String prompt, Sampling sampling) {
+        return generate(prompt, sampling, text -> {});
+    }
+
+    /** {@link #generate(String, Sampling, Consumer, BooleanSupplier)} to its end. */
+    public Reply generate(String prompt, Sampling sampling, Consumer<String> onText) {
+        return generate(prompt, sampling, onText, () -> false);
+    }
+
+    /**
+     * Continues a text. No chat template is applied. The same prompt, sampling and seed give the same reply, whatever
+     * the number of threads.
+     *
+     * @param prompt any text; special tokens that the model wants in front are added
+     * @param onText receives the reply piece by piece, on this thread: whole characters, never part of a stop string
+     * @param cancelled asked between tokens, and between chunks of the prompt, by this thread; an interrupt of the
+     *     thread does the same. The reply is then what there is
+     * @throws IllegalArgumentException if the prompt leaves no room in the context, or is empty and the model has no
+     *     token to begin with, or if the model's numbers are damaged
+     */
+    public Reply generate(String prompt, Sampling sampling, Consumer<String> onText, BooleanSupplier cancelled) {
+        return newSession().generate(prompt, sampling, onText, cancelled);
+    }
+
+    /**
+     * Continues tokens.
+     *
+     * @param prompt token ids, all of them: none is added
+     * @throws IllegalArgumentException as with text, and if a token is outside the vocabulary
+     */
+    public Reply generate(int[] prompt, Sampling sampling, Consumer<String> onText, BooleanSupplier cancelled) {
+        return newSession().generate(prompt, sampling, onText, cancelled);
+    }
+
+    /** An empty session: for texts that grow, such as conversations. */
+    public Session newSession() {
+        return alone(() -> new Session(this, newSequence()));
+    }
+
+    /**
+     * How likely the model finds a text's tokens, each after those before it.
+     *
+     * @param tokens at least 2
+     * @return natural logarithms of the probabilities of tokens 1, 2, ..., [tokens.length - 1]
+     * @throws IllegalArgumentException if there are fewer tokens, more than the context holds, or one outside the
+     *     vocabulary
+     */
+    public double[] logProbabilities(int[] tokens) {
+        if (tokens.length < 2) {
+            throw new IllegalArgumentException("log probabilities: expected at least 2 tokens, found " + tokens.length);
+        }
+        double[] out = new double[tokens.length - 1];
+        int[] inputs = java.util.Arrays.copyOf(tokens, out.length);
+        logits(inputs, (i, row) -> {
+            int next = tokens[i + 1];
+            if (next < 0 || next >= row.length) {
+                throw new IllegalArgumentException("token " + next + " is outside the vocabulary of " + row.length);
+            }
+            out[i] = Logits.logProbability(row, next);
+        });
+        return out;
+    }
+
+    /**
+     * Runs tokens from an empty context and shows the logits of each.
+     *
+     * @param rows sees the rows in order, on this thread
+     * @throws IllegalArgumentException if there is no token, there are more than the context holds, or one is outside
+     *     the vocabulary
+     */
+    public void logits(int[] tokens, Sequence.LogitRows rows) {
+        if (tokens.length == 0) {
+            throw new IllegalArgumentException("logits: expected at least one token");
+        }
+        alone(() -> {
+            newSequence().append(tokens, rows);
+            return this;
+        });
+    }
+
+    /** Stops a call that another thread has under way, as if it were cancelled, and frees everything. */
+    @Override
+    public void close() {
+        turnstile.close(() -> {
+            backend.close();
+            checkpoint.close();
+        });
+    }
+
+    <T> T alone(Supplier<T> work) {
+        return turnstile.pass(work);
+    }
+
+    Reply reply(
+            Sequence sequence,
+            int[] prompt,
+            TokenDecoder decoder,
+            Sampling sampling,
+            Consumer<String> onText,
+            BooleanSupplier cancelled) {
+        return alone(() -> {
+            var text = new ReplyText(decoder, sampling.stopStrings(), onText);
+            Generation.Outcome outcome = Generation.run(
+                    sequence,
+                    prompt,
+                    sampling,
+                    generation.endTokens(),
+                    text::next,
+                    () -> turnstile.closing() || cancelled.getAsBoolean());
+            return new Reply(
+                    text.finish(),
+                    outcome.tokens(),
+                    prompt.length,
+                    outcome.reusedTokens(),
+                    outcome.finish(),
+                    outcome.timings(),
+                    outcome.logprobs(),
+                    outcome.seed());
+        });
+    }
+
+    private Sequence newSequence() {
+        return new Sequence(transformer, kv, contextLength);
+    }
+}
