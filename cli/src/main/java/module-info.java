@@ -1,6 +1,7 @@
 /** The program awq4j. */
 module awq4j.cli {
     requires awq4j.core;
+    requires awq4j.demo;
     requires awq4j.eval;
     requires info.picocli;
     requires tools.jackson.databind;

@@ -27,6 +27,11 @@ public record Estimate(double value, double standardError) {
         return new Estimate(mean, n < 2 ? Double.NaN : Math.sqrt(squares / (n - 1) / n));
     }
 
+    /** In another unit. */
+    public Estimate times(double factor) {
+        return new Estimate(value * factor, standardError * Math.abs(factor));
+    }
+
     /** e to the power of this, the error carried along to first order. */
     Estimate exp() {
         return new Estimate(Math.exp(value), Math.exp(value) * standardError);

@@ -1,0 +1,106 @@
+package awq4j.eval;
+
+import awq4j.format.Checkpoint;
+import awq4j.format.Checkpoints;
+import awq4j.kernel.Backend;
+import awq4j.kernel.KvBuffer.KvPrecision;
+import awq4j.model.Transformer;
+import awq4j.model.family.Families;
+import awq4j.tokenizer.Tokenizer;
+import java.nio.file.Path;
+import java.util.Arrays;
+
+/**
+ * A model folder that is open for measuring: keys and values in float32, so that nothing but the weights is measured.
+ * Serves one caller at a time; closing it leaves the backend open.
+ */
+public final class MeasuredModel implements AutoCloseable {
+    private final Path folder;
+    private final Checkpoint checkpoint;
+    private final Tokenizer tokenizer;
+    private final Transformer transformer;
+    private final TransformerPredictor predictor;
+
+    private MeasuredModel(Path folder, Checkpoint checkpoint, Backend backend) {
+        this.folder = folder;
+        this.checkpoint = checkpoint;
+        tokenizer = Tokenizer.open(folder);
+        transformer = Transformer.open(backend, Families.spec(checkpoint), checkpoint, Transformer.DEFAULT_CHUNK);
+        predictor = new TransformerPredictor(transformer, KvPrecision.F32);
+    }
+
+    /**
+     * Opens a model folder.
+     *
+     * @param backend runs it; may run other models in turn
+     * @throws awq4j.format.MalformedFileException if the folder or a file in it is not what it should be
+     * @throws awq4j.format.UnsupportedModelException if it is fine and not supported
+     */
+    public static MeasuredModel open(Path folder, Backend backend) {
+        Checkpoint checkpoint = Checkpoints.open(folder);
+        try {
+            return new MeasuredModel(folder, checkpoint, backend);
+        } catch (RuntimeException | Error e) {
+            checkpoint.close();
+            throw e;
+        }
+    }
+
+    /** The folder it was opened from. */
+    public Path folder() {
+        return folder;
+    }
+
+    /** Its tokenizer. */
+    public Tokenizer tokenizer() {
+        return tokenizer;
+    }
+
+    /** The model that runs. */
+    public Transformer transformer() {
+        return transformer;
+    }
+
+    /** The model as the measures see it. */
+    public Predictor predictor() {
+        return predictor;
+    }
+
+    /** The tokens of a text, as the protocol wants them: encoded once, special tokens at its very ends only. */
+    public int[] tokens(String text) {
+        return tokenizer.encode(text);
+    }
+
+    /**
+     * The tokens of a text that two models read in the same way.
+     *
+     * @throws IllegalArgumentException if their tokenizers do not agree on it; the message says where
+     */
+    public static int[] tokens(String text, MeasuredModel a, MeasuredModel b) {
+        int[] tokens = a.tokens(text);
+        int[] others = b.tokens(text);
+        int difference = Arrays.mismatch(tokens, others);
+        if (difference >= 0) {
+            throw new IllegalArgumentException("the models read the text differently: token " + difference + " is "
+                    + a.name(tokens, difference) + " for " + a.folder + " and " + b.name(others, difference) + " for "
+                    + b.folder + "; only models of one tokenizer can be compared");
+        }
+        return tokens;
+    }
+
+    private String name(int[] tokens, int index) {
+        if (index >= tokens.length) {
+            return "none";
+        }
+        return tokens[index]
+                + tokenizer
+                        .token(tokens[index])
+                        .map(token -> " '" + token + "'")
+                        .orElse("");
+    }
+
+    @Override
+    public void close() {
+        checkpoint.close();
+    }
+}

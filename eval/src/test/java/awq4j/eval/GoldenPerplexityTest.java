@@ -1,0 +1,97 @@
+package awq4j.eval;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.withinPercentage;
+
+import awq4j.format.Checkpoint;
+import awq4j.format.Checkpoints;
+import awq4j.format.Config;
+import awq4j.kernel.Backend;
+import awq4j.kernel.CpuBackend;
+import awq4j.kernel.CpuOptions;
+import awq4j.kernel.KvBuffer.KvPrecision;
+import awq4j.model.Transformer;
+import awq4j.model.family.Families;
+import awq4j.testing.Repository;
+import java.nio.file.Path;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+/** Against perplexities that PyTorch measured on the same tokens, see golden/quantization/README.md. */
+class GoldenPerplexityTest {
+    private static final Path GOLDEN = Repository.root().resolve("core/src/test/resources/golden/quantization");
+    private static final int WINDOW = 128;
+
+    @ParameterizedTest
+    @CsvSource({"llama_tiny, 29.001", "opt_tiny, 43.996"})
+    void plainModels(String name, double expected) {
+        Perplexity.Result result = measure(name, "");
+        assertThat(result.perplexity().value()).isCloseTo(expected, withinPercentage(0.1));
+        assertThat(result.windows()).isEqualTo(24);
+        assertThat(result.tokens()).isEqualTo(24 * 127);
+    }
+
+    @ParameterizedTest
+    @CsvSource({"llama_tiny", "opt_tiny"})
+    void checkpointsOfAutoAwq(String name) {
+        Config expected = Config.read(GOLDEN.resolve(name).resolve("ppl_ckpt.json"));
+        Perplexity.Result result = measure(name, "autoawq_gemm_ckpt");
+        assertThat(result.perplexity().value())
+                .isCloseTo(expected.number("autoawq_gemm_ckpt_fp32dequant"), withinPercentage(0.01));
+    }
+
+    @Test
+    void quantizingCostsDivergenceThatPerplexityConfirms() {
+        int[] tokens = tokens("llama_tiny");
+        try (Backend backend = CpuBackend.open(CpuOptions.DEFAULT);
+                Checkpoint plain = Checkpoints.open(GOLDEN.resolve("llama_tiny"));
+                Checkpoint quantized = Checkpoints.open(GOLDEN.resolve("llama_tiny/autoawq_gemm_ckpt"))) {
+            Divergence.Result result = Divergence.measure(
+                    predictor(backend, plain),
+                    predictor(backend, quantized),
+                    Windows.of(tokens, WINDOW),
+                    Progress.NONE);
+            // The text was sampled from A: its loss under B exceeds that under A by KL(A || B), but for sampling.
+            double excess = result.b().loss().value() - result.a().loss().value();
+            assertThat(result.divergence().value()).isCloseTo(excess, withinPercentage(30));
+            assertThat(result.agreement().value()).isBetween(0.8, 0.999);
+        }
+    }
+
+    @Test
+    void aRealModelDoesNotDivergeFromItself() {
+        int[] tokens = tokens("opt_tiny");
+        try (Backend backend = CpuBackend.open(CpuOptions.DEFAULT);
+                Checkpoint checkpoint = Checkpoints.open(GOLDEN.resolve("opt_tiny"))) {
+            Divergence.Result result = Divergence.measure(
+                    predictor(backend, checkpoint),
+                    predictor(backend, checkpoint),
+                    Windows.of(tokens, WINDOW).limit(4),
+                    Progress.NONE);
+            assertThat(result.divergence()).isEqualTo(new Estimate(0, 0));
+            assertThat(result.agreement()).isEqualTo(new Estimate(1, 0));
+        }
+    }
+
+    private static Perplexity.Result measure(String name, String folder) {
+        try (Backend backend = CpuBackend.open(CpuOptions.DEFAULT);
+                Checkpoint checkpoint = Checkpoints.open(GOLDEN.resolve(name).resolve(folder))) {
+            return Perplexity.measure(predictor(backend, checkpoint), Windows.of(tokens(name), WINDOW), Progress.NONE);
+        }
+    }
+
+    private static Predictor predictor(Backend backend, Checkpoint checkpoint) {
+        return new TransformerPredictor(
+                Transformer.open(backend, Families.spec(checkpoint), checkpoint, 100), KvPrecision.F32);
+    }
+
+    private static int[] tokens(String name) {
+        return Config.read(GOLDEN.resolve(name).resolve("tokens.json"))
+                .json()
+                .get("eval_ids")
+                .valueStream()
+                .flatMapToInt(row -> row.valueStream().mapToInt(id -> id.asInt()))
+                .toArray();
+    }
+}
