@@ -1,5 +1,6 @@
 package awq4j.cli;
 
+import awq4j.LanguageModel;
 import awq4j.kernel.CpuOptions;
 import awq4j.kernel.KvBuffer.KvPrecision;
 import picocli.CommandLine.Mixin;
@@ -55,5 +56,13 @@ final class EngineOptions {
     /** How keys and values are kept. */
     KvPrecision kv() {
         return kv;
+    }
+
+    /** All of it, as {@link LanguageModel#open} takes it. */
+    LanguageModel.Options model() {
+        return LanguageModel.Options.DEFAULT
+                .withCpu(cpu())
+                .withContextLength(context())
+                .withKv(kv());
     }
 }

@@ -1,0 +1,115 @@
+package awq4j.cli;
+
+import awq4j.LanguageModel;
+import awq4j.Reply;
+import awq4j.runtime.FinishReason;
+import awq4j.runtime.Sampling;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import java.util.LinkedHashMap;
+import java.util.concurrent.Callable;
+import org.jspecify.annotations.Nullable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Parameters;
+
+/** {@code awq4j run}: one prompt, one reply. */
+@Command(
+        name = "run",
+        description = "Answer one prompt: the reply goes to standard output as it is made, figures about it to standard"
+                + " error.",
+        footerHeading = "%nExamples:%n",
+        footer = {
+            "  awq4j run DIR --prompt \"Once upon a time\" --max-tokens 200",
+            "  awq4j run DIR --prompt - < question.txt > answer.txt"
+        })
+final class RunCommand implements Callable<Integer> {
+    @Mixin
+    private CommonOptions common = new CommonOptions();
+
+    @Mixin
+    private EngineOptions engine = new EngineOptions();
+
+    @Mixin
+    private SamplingOptions sampling = new SamplingOptions();
+
+    @Parameters(paramLabel = "MODEL", description = "Folder of a model, plain or quantized.")
+    @SuppressWarnings("NullAway.Init") // picocli sets it before call()
+    private Path model;
+
+    @Option(
+            names = {"-p", "--prompt"},
+            paramLabel = "TEXT",
+            description = "The prompt; - reads standard input, which is also the default when something is piped in.")
+    private @Nullable String prompt;
+
+    @Option(
+            names = "--logprobs",
+            paramLabel = "N",
+            description = "With --json: log probabilities of each token and of" + " the N likeliest in its place.")
+    private @Nullable Integer logprobs;
+
+    @Option(
+            names = {"-q", "--quiet"},
+            description = "No figures on standard error.")
+    private boolean quiet;
+
+    @Override
+    public Integer call() throws IOException {
+        sampling.check();
+        LanguageModel.Options options = engine.model();
+        if (logprobs != null && (logprobs < 0 || !common.wantsJson())) {
+            throw common.wrongUsage(
+                    logprobs < 0
+                            ? "--logprobs must not be negative, was " + logprobs
+                            : "--logprobs goes with --json FILE");
+        }
+        String text = prompt();
+        try (var opened = LanguageModel.open(ModelFolder.of(model), options)) {
+            Sampling chosen = sampling.over(opened.recommendedSampling(), false);
+            if (logprobs != null) {
+                chosen = chosen.withLogprobs(logprobs);
+            }
+            Screen screen = common.screen();
+            Reply reply = opened.generate(text, chosen, this::print, common.interruption()::requested);
+            screen.say("");
+            if (!quiet) {
+                screen.remark(screen.errStyle().dim(ReplyFigures.of(reply)));
+            }
+            if (reply.finish() == FinishReason.CANCELLED) {
+                common.interruption().check();
+            }
+            var json = new LinkedHashMap<String, Object>();
+            json.put("model", model.toString());
+            json.put("prompt", text);
+            json.putAll(ReplyJson.of(reply, opened.tokenizer()));
+            common.writeJson(json);
+            return 0;
+        }
+    }
+
+    private void print(String piece) {
+        common.screen().out().print(piece);
+        common.screen().out().flush();
+    }
+
+    private String prompt() throws IOException {
+        if (prompt != null && !prompt.equals("-")) {
+            return nonempty(prompt, "--prompt is empty");
+        }
+        if (prompt == null && Screen.keyboard()) {
+            throw common.wrongUsage("there is no prompt: give --prompt TEXT, or --prompt - to type one");
+        }
+        String piped = new String(common.screen().in().readAllBytes(), StandardCharsets.UTF_8);
+        return nonempty(piped.replaceFirst("\\R\\z", ""), "standard input has no prompt");
+    }
+
+    private String nonempty(String text, String complaint) {
+        if (text.isBlank()) {
+            throw common.wrongUsage(complaint);
+        }
+        return text;
+    }
+}

@@ -1,0 +1,114 @@
+package awq4j.cli;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import awq4j.format.Config;
+import awq4j.testing.TinyModels;
+import java.nio.file.Path;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+class RunCommandTest {
+    private static final Path MODEL = TinyModels.demo();
+
+    @Test
+    void theReplyGoesOutAndTheFiguresBesideIt(@TempDir Path folder) {
+        Path json = folder.resolve("run.json");
+        var program = Program.run(
+                "run",
+                MODEL,
+                "--prompt",
+                "Once upon a time",
+                "--temperature",
+                "0",
+                "--max-tokens",
+                "6",
+                "--json",
+                json,
+                "--logprobs",
+                "2");
+        assertThat(program.code()).as(program.toString()).isZero();
+        Config result = Config.read(json);
+        assertThat(program.out()).isEqualTo(result.text("text") + System.lineSeparator());
+        assertThat(program.err())
+                .matches(
+                        "prompt \\d+ tokens, .* tokens/s; reply 6 tokens, .* tokens/s; first token after .* s; stopped at"
+                                + " --max-tokens\\R");
+        assertThat(result.text("prompt")).isEqualTo("Once upon a time");
+        assertThat(result.text("finish")).isEqualTo("max_tokens");
+        assertThat(result.integer("reply_tokens")).isEqualTo(6);
+        assertThat(result.json().get("tokens")).hasSize(6);
+        assertThat(result.json().get("logprobs")).hasSize(6);
+        assertThat(result.json().get("logprobs").get(0).get("top")).hasSize(2);
+        assertThat(result.number("decode_tps")).isPositive();
+    }
+
+    @Test
+    void standardInputIsAPromptToo() {
+        var typed =
+                Program.run("run", MODEL, "--prompt", "The cat", "--temperature", "0", "--max-tokens", "4", "--quiet");
+        var piped = Program.runWithInput(
+                "The cat\n", "run", MODEL, "--prompt", "-", "--temperature", "0", "--max-tokens", "4", "--quiet");
+        assertThat(piped.code()).isZero();
+        assertThat(piped.out()).isEqualTo(typed.out());
+        assertThat(piped.err()).isEmpty();
+    }
+
+    @Test
+    void aSeedAndStopTextsAreHeeded() {
+        var first = Program.run("run", MODEL, "-p", "Once", "--seed", "7", "--max-tokens", "8", "-q");
+        var second = Program.run("run", MODEL, "-p", "Once", "--seed", "7", "--max-tokens", "8", "-q");
+        assertThat(first.code()).isZero();
+        assertThat(second.out()).isEqualTo(first.out());
+        String stop = first.out().strip().substring(3, 6);
+        var stopped = Program.run("run", MODEL, "-p", "Once", "--seed", "7", "--max-tokens", "8", "--stop", stop);
+        assertThat(stopped.out()).doesNotContain(stop);
+        assertThat(stopped.err()).contains("a stop text came");
+    }
+
+    @Test
+    void wrongUsageIsOneSentenceEach() {
+        wrong("--prompt is empty", "run", MODEL, "--prompt", " ");
+        wrong("standard input has no prompt", "run", MODEL, "--prompt", "-");
+        wrong("temperature must be 0 (greedy) or more, was -1.0", "run", MODEL, "-p", "a", "--temperature", "-1");
+        wrong("top-p must be in [0, 1], was 2.0", "run", MODEL, "-p", "a", "--top-p", "2");
+        wrong("max tokens must be 1 or more, was 0", "run", MODEL, "-p", "a", "--max-tokens", "0");
+        wrong("--context must not be negative, was -4", "run", MODEL, "-p", "a", "--context", "-4");
+        wrong("--threads must be in [0, 1024], was -1", "run", MODEL, "-p", "a", "--threads", "-1");
+        wrong("--logprobs goes with --json FILE", "run", MODEL, "-p", "a", "--logprobs", "1");
+        wrong("invalid value for option '--seed'", "run", MODEL, "-p", "a", "--seed", "x");
+        wrong("missing required parameter: 'MODEL'", "run", "-p", "a");
+    }
+
+    @Test
+    void failuresAreOneSentenceEach(@TempDir Path folder) throws Exception {
+        failed("there is no folder " + folder.resolve("absent"), "run", folder.resolve("absent"), "-p", "a");
+        Path tiny = TinyModels.golden("llama_gqa", folder);
+        failed(
+                "the prompt has 9 tokens and the context holds 9, which leaves none for a reply: shorten the prompt, or"
+                        + " open the model with a longer context",
+                "run",
+                tiny,
+                "-p",
+                "nine byte",
+                "--context",
+                "9");
+        java.nio.file.Files.delete(tiny.resolve("tokenizer.json"));
+        failed("no tokenizer in " + tiny, "run", tiny, "-p", "a");
+    }
+
+    private static void wrong(String complaint, Object... arguments) {
+        check(2, complaint, arguments);
+    }
+
+    private static void failed(String complaint, Object... arguments) {
+        check(1, complaint, arguments);
+    }
+
+    private static void check(int code, String complaint, Object... arguments) {
+        var program = Program.run(arguments);
+        assertThat(program.code()).as(program.toString()).isEqualTo(code);
+        assertThat(program.err()).startsWith("awq4j: " + complaint);
+        assertThat(program.out()).isEmpty();
+    }
+}
