@@ -97,8 +97,18 @@ public final class Main implements Runnable {
                 .setUsageHelpWidth(Screen.WIDTH)
                 .setUsageHelpAutoWidth(false)
                 .setCaseInsensitiveEnumValuesAllowed(true)
+                .setExecutionStrategy(Main::run)
                 .setParameterExceptionHandler(main::explain)
                 .setExecutionExceptionHandler((failure, line, parsed) -> main.report(failure));
+    }
+
+    private static int run(CommandLine.ParseResult parsed) {
+        Integer helped = CommandLine.executeHelpRequest(parsed);
+        if (helped != null) {
+            return helped;
+        }
+        VectorModule.bringIn();
+        return new CommandLine.RunLast().execute(parsed);
     }
 
     /** Without a command: the help. */
