@@ -12,6 +12,7 @@ module awq4j.core {
     exports awq4j.format.safetensors;
     exports awq4j.kernel;
     exports awq4j.kernel.scalar;
+    exports awq4j.kernel.vector;
     exports awq4j.cache;
     exports awq4j.tokenizer;
     exports awq4j.model;

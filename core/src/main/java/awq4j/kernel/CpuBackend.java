@@ -2,7 +2,10 @@ package awq4j.kernel;
 
 import awq4j.kernel.KvBuffer.KvPrecision;
 import awq4j.kernel.scalar.ScalarRowKernels;
+import awq4j.kernel.vector.VectorRowKernels;
 import awq4j.weight.Weight;
+import java.lang.System.Logger;
+import java.lang.System.Logger.Level;
 import java.util.function.Supplier;
 
 /**
@@ -12,6 +15,10 @@ import java.util.function.Supplier;
  * <p>Results do not depend on the number of threads, bit for bit.
  */
 public final class CpuBackend implements Backend {
+    private static final Logger LOG = System.getLogger(CpuBackend.class.getName());
+    private static final String VECTOR_MODULE = "jdk.incubator.vector";
+    private static final String VECTOR_FLAG = "--add-modules " + VECTOR_MODULE;
+
     private final RowKernels rows;
     private final ThreadTeam team;
     private final CpuKernels kernels;
@@ -29,8 +36,24 @@ public final class CpuBackend implements Backend {
      */
     public static CpuBackend open(CpuOptions options) {
         RowKernels rows = switch (options.arithmetic()) {
-            case AUTO, SCALAR -> new ScalarRowKernels();
-            case VECTOR -> throw new BackendException("vector kernels are not built yet; use scalar ones");
+            case SCALAR -> new ScalarRowKernels();
+            case VECTOR -> {
+                if (!vectorsPresent()) {
+                    throw new BackendException("vector kernels need the module " + VECTOR_MODULE
+                            + ", which is absent. Start Java with " + VECTOR_FLAG + ", or choose scalar kernels");
+                }
+                yield new VectorRowKernels();
+            }
+            case AUTO -> {
+                if (vectorsPresent()) {
+                    yield new VectorRowKernels();
+                }
+                LOG.log(
+                        Level.INFO,
+                        "scalar kernels run, many times slower than vector kernels: start Java with " + VECTOR_FLAG
+                                + " to get the fast ones");
+                yield new ScalarRowKernels();
+            }
         };
         return open(rows, options.threads());
     }
@@ -42,6 +65,11 @@ public final class CpuBackend implements Backend {
      */
     public static CpuBackend open(RowKernels rows, int threads) {
         return new CpuBackend(rows, threads == 0 ? Runtime.getRuntime().availableProcessors() : threads);
+    }
+
+    /** Whether vector kernels can run: whether Java was started with the module of the Vector API. */
+    public static boolean vectorsPresent() {
+        return ModuleLayer.boot().findModule(VECTOR_MODULE).isPresent();
     }
 
     @Override
@@ -82,7 +110,7 @@ public final class CpuBackend implements Backend {
         return taking(
                 "keys and values of " + capacity + " positions",
                 (long) capacity * kvHeads * headDim * bytes,
-                () -> new CpuKvBuffer(capacity, kvHeads, headDim, precision));
+                () -> new CpuKvBuffer(capacity, kvHeads, headDim, precision, rows.kvBlock()));
     }
 
     @Override

@@ -1,17 +1,17 @@
 package awq4j.kernel;
 
 /**
- * Keys and values on the heap, in blocks of {@link #BLOCK} positions: keys [block, kvHead, headDim, BLOCK], values
- * [block, kvHead, BLOCK, headDim]. So the scores of neighbouring positions lie in neighbouring lanes, and so do the
- * features of a value; neither product needs a sum across lanes.
+ * Keys and values on the heap, in blocks of as many positions as the row kernels compute at once: keys [block, kvHead,
+ * headDim, position], values [block, kvHead, headDim / size, position, size], where size is that number of positions
+ * and the last features are padding. So the scores of neighbouring positions lie in neighbouring lanes, and so do
+ * neighbouring features of a value; neither product needs a sum across lanes.
  */
 public final class CpuKvBuffer implements KvBuffer {
-    /** Positions that lie together: two vectors of 512 bits. */
-    public static final int BLOCK = 32;
-
     private final int capacity;
     private final int kvHeads;
     private final int headDim;
+    private final int block;
+    private final int blockSize;
     private final Memory memory;
 
     /** The numbers, in one of the stored precisions. */
@@ -23,12 +23,14 @@ public final class CpuKvBuffer implements KvBuffer {
         record Halves(short[] keys, short[] values) implements Memory {}
     }
 
-    CpuKvBuffer(int capacity, int kvHeads, int headDim, KvPrecision precision) {
+    CpuKvBuffer(int capacity, int kvHeads, int headDim, KvPrecision precision, int block) {
         this.capacity = capacity;
         this.kvHeads = kvHeads;
         this.headDim = headDim;
-        long blocks = ((long) capacity + BLOCK - 1) / BLOCK;
-        long elements = blocks * BLOCK * kvHeads * headDim;
+        this.block = block;
+        this.blockSize = Math.multiplyExact(block, (headDim + block - 1) / block * block);
+        long blocks = ((long) capacity + block - 1) / block;
+        long elements = blocks * kvHeads * blockSize;
         if (elements > Integer.MAX_VALUE - 8) {
             throw new BackendException("keys of " + capacity + " positions, " + kvHeads + " heads of " + headDim
                     + " do not fit one array; try a shorter context");
@@ -76,44 +78,50 @@ public final class CpuKvBuffer implements KvBuffer {
         };
     }
 
-    /** Where a block of a head begins, in keys and in values alike. */
-    public int blockStart(int block, int kvHead) {
-        return (block * kvHeads + kvHead) * BLOCK * headDim;
+    /** Where a head's block of positions begins, in keys and in values alike. */
+    public int blockStart(int index, int kvHead) {
+        return (index * kvHeads + kvHead) * blockSize;
     }
 
-    /** One value of a key. */
+    /** One feature of a key. */
     public float key(int position, int kvHead, int d) {
-        int at = blockStart(position / BLOCK, kvHead) + d * BLOCK + position % BLOCK;
+        int at = keyPlace(position, kvHead, d);
         return switch (memory) {
             case Memory.Floats floats -> floats.keys()[at];
             case Memory.Halves halves -> Float.float16ToFloat(halves.keys()[at]);
         };
     }
 
-    /** One value of a value. */
+    /** One feature of a value. */
     public float value(int position, int kvHead, int d) {
-        int at = blockStart(position / BLOCK, kvHead) + position % BLOCK * headDim + d;
+        int at = valuePlace(position, kvHead, d);
         return switch (memory) {
             case Memory.Floats floats -> floats.values()[at];
             case Memory.Halves halves -> Float.float16ToFloat(halves.values()[at]);
         };
     }
 
+    private int keyPlace(int position, int kvHead, int d) {
+        return blockStart(position / block, kvHead) + d * block + position % block;
+    }
+
+    private int valuePlace(int position, int kvHead, int d) {
+        return blockStart(position / block, kvHead) + (d / block * block + position % block) * block + d % block;
+    }
+
     /** Stores one head's key and value at a position. */
     void store(int position, int kvHead, float[] keys, float[] values, int at) {
-        int start = blockStart(position / BLOCK, kvHead);
-        int place = position % BLOCK;
         switch (memory) {
             case Memory.Floats floats -> {
                 for (int d = 0; d < headDim; d++) {
-                    floats.keys()[start + d * BLOCK + place] = keys[at + d];
+                    floats.keys()[keyPlace(position, kvHead, d)] = keys[at + d];
+                    floats.values()[valuePlace(position, kvHead, d)] = values[at + d];
                 }
-                System.arraycopy(values, at, floats.values(), start + place * headDim, headDim);
             }
             case Memory.Halves halves -> {
                 for (int d = 0; d < headDim; d++) {
-                    halves.keys()[start + d * BLOCK + place] = Float.floatToFloat16(keys[at + d]);
-                    halves.values()[start + place * headDim + d] = Float.floatToFloat16(values[at + d]);
+                    halves.keys()[keyPlace(position, kvHead, d)] = Float.floatToFloat16(keys[at + d]);
+                    halves.values()[valuePlace(position, kvHead, d)] = Float.floatToFloat16(values[at + d]);
                 }
             }
         }
@@ -123,11 +131,12 @@ public final class CpuKvBuffer implements KvBuffer {
     void copyFrom(CpuKvBuffer from, int filled) {
         if (kvHeads != from.kvHeads
                 || headDim != from.headDim
+                || block != from.block
                 || precision() != from.precision()
                 || filled > Math.min(capacity, from.capacity)) {
             throw new IllegalArgumentException("copyKv: " + filled + " positions from " + from + " to " + this);
         }
-        int size = (filled + BLOCK - 1) / BLOCK * BLOCK * kvHeads * headDim;
+        int size = (filled + block - 1) / block * kvHeads * blockSize;
         if (memory instanceof Memory.Floats to && from.memory instanceof Memory.Floats source) {
             System.arraycopy(source.keys(), 0, to.keys(), 0, size);
             System.arraycopy(source.values(), 0, to.values(), 0, size);

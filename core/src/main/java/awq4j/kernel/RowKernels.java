@@ -15,6 +15,9 @@ public interface RowKernels {
     /** Takes a weight in; dense values stay where they are, codes are copied into the order the kernels read. */
     CpuWeight place(Weight weight);
 
+    /** Positions of a cache that the kernels compute at once, which therefore lie together. */
+    int kvBlock();
+
     /** One segment: {@code out = x / sqrt(mean(x^2) + epsilon) * gain}; the two may be the same place. */
     void rmsNorm(float[] x, int xAt, float[] gain, float epsilon, float[] out, int outAt, int n);
 

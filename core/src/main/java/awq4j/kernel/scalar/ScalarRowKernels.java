@@ -24,6 +24,11 @@ public final class ScalarRowKernels implements RowKernels {
     }
 
     @Override
+    public int kvBlock() {
+        return 16;
+    }
+
+    @Override
     public void rmsNorm(float[] x, int xAt, float[] gain, float epsilon, float[] out, int outAt, int n) {
         double squares = 0;
         for (int i = 0; i < n; i++) {

@@ -1,0 +1,48 @@
+package awq4j.kernel.vector;
+
+import awq4j.kernel.BackendException;
+import jdk.incubator.vector.FloatVector;
+import jdk.incubator.vector.IntVector;
+import jdk.incubator.vector.VectorShape;
+import jdk.incubator.vector.VectorSpecies;
+
+/** The width of the vectors: the machine's, or the one that system property {@value #PROPERTY} forces. */
+final class Lanes {
+    /** 128, 256 or 512, for tests; a width that the machine lacks works and is very slow. */
+    static final String PROPERTY = "awq4j.vectorBits";
+
+    static final VectorSpecies<Float> FLOATS = species();
+    static final VectorSpecies<Integer> INTS = VectorSpecies.of(int.class, FLOATS.vectorShape());
+    static final VectorSpecies<Short> SHORTS =
+            VectorSpecies.of(short.class, VectorShape.forBitSize(Math.max(64, FLOATS.vectorBitSize() / 2)));
+
+    /** Floats in a vector. */
+    static final int COUNT = FLOATS.length();
+
+    /** Floats in two vectors: the rows, positions or features that the micro-kernels compute at once. */
+    static final int PAIR = 2 * COUNT;
+
+    /** Bytes of a vector. */
+    static final int BYTES = FLOATS.vectorByteSize();
+
+    private Lanes() {}
+
+    private static VectorSpecies<Float> species() {
+        String forced = System.getProperty(PROPERTY);
+        if (forced == null) {
+            return FloatVector.SPECIES_PREFERRED;
+        }
+        return switch (forced) {
+            case "128" -> FloatVector.SPECIES_128;
+            case "256" -> FloatVector.SPECIES_256;
+            case "512" -> FloatVector.SPECIES_512;
+            default ->
+                throw new BackendException("system property " + PROPERTY + " should be 128, 256 or 512, was " + forced);
+        };
+    }
+
+    /** The vector type of the ints, for {@code convert}; here so that nobody needs the cast. */
+    static FloatVector toFloats(IntVector ints) {
+        return (FloatVector) ints.convert(jdk.incubator.vector.VectorOperators.I2F, 0);
+    }
+}
