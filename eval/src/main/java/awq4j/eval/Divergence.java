@@ -1,7 +1,5 @@
 package awq4j.eval;
 
-import awq4j.eval.Logits.Comparison;
-import awq4j.eval.Windows.Piece;
 import java.util.List;
 
 /**
@@ -23,50 +21,39 @@ public final class Divergence {
     public record Result(Estimate divergence, Estimate agreement, Perplexity.Result a, Perplexity.Result b) {}
 
     /**
-     * Measures. Holds the logits of one chunk of each model at a time.
+     * Measures one model. Holds the logits of one chunk of each model at a time.
      *
      * @throws IllegalArgumentException if the vocabularies differ, a window is longer than a model's context, or it has
      *     tokens that they do not know
      * @throws IllegalStateException if a model's logits are not finite; the message says where
      */
     public static Result measure(Predictor a, Predictor b, Windows text, Progress progress) {
-        int vocabulary = sharedVocabulary(a, b);
-        text.requireWithin(vocabulary);
-        var divergences = new WindowMeans(text);
-        var agreements = new WindowMeans(text);
-        var lossesA = new WindowMeans(text);
-        var lossesB = new WindowMeans(text);
-        int chunk = Math.min(a.chunk(), b.chunk());
-        for (int window = 0; window < text.count(); window++) {
-            for (Predictor model : List.of(a, b)) {
-                model.begin(text.size());
-            }
-            for (Piece piece : text.pieces(window, chunk)) {
-                float[] logitsA = a.next(piece.tokens());
-                float[] logitsB = b.next(piece.tokens());
-                for (int i = 0; i < piece.length(); i++) {
-                    int target = i * vocabulary + piece.targets()[i];
-                    Comparison row = Logits.compare(logitsA, logitsB, i * vocabulary, vocabulary);
-                    lossesA.add(Logits.loss(row.logSumExpA(), logitsA[target], piece, i));
-                    lossesB.add(Logits.loss(row.logSumExpB(), logitsB[target], piece, i));
-                    divergences.add(row.divergence());
-                    agreements.add(row.sameLargest() ? 1 : 0);
-                }
-                progress.at(divergences.done(), text.predictions(), divergences.soFar());
-            }
-        }
-        return new Result(
-                divergences.estimate(),
-                agreements.estimate(),
-                Perplexity.Result.of(lossesA, text),
-                Perplexity.Result.of(lossesB, text));
+        return measure(a, List.of(b), text, progress).getFirst();
     }
 
-    private static int sharedVocabulary(Predictor a, Predictor b) {
+    /**
+     * Measures several models in one pass over the text.
+     *
+     * @return one result for each of {@code others}, in their order
+     * @throws IllegalArgumentException as with one
+     * @throws IllegalStateException as with one
+     */
+    public static List<Result> measure(Predictor a, List<Predictor> others, Windows text, Progress progress) {
+        for (Predictor b : others) {
+            requireSameVocabulary(a, b);
+        }
+        text.requireWithin(a.vocabulary());
+        var pass = new DivergencePass(a, others, text);
+        for (int window = 0; window < text.count(); window++) {
+            pass.window(window, progress);
+        }
+        return pass.results();
+    }
+
+    private static void requireSameVocabulary(Predictor a, Predictor b) {
         if (a.vocabulary() != b.vocabulary()) {
             throw new IllegalArgumentException("the models have vocabularies of " + a.vocabulary() + " and "
                     + b.vocabulary() + " tokens; only models of one vocabulary can be compared");
         }
-        return a.vocabulary();
     }
 }

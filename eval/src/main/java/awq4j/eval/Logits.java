@@ -42,35 +42,62 @@ final class Logits {
         return best;
     }
 
+    /** The row that others are compared with; made once for all of them, and for every row again. */
+    static final class Reference {
+        private final double[] masses;
+        private float[] logits = {};
+        private int offset;
+        private int largest;
+        private double mass;
+        private double logSumExp;
+
+        /** @param count of logits in a row */
+        Reference(int count) {
+            masses = new double[count];
+        }
+
+        /** Takes the row at {@code offset}, which stays as it is while others are compared with it. */
+        void take(float[] row, int at) {
+            logits = row;
+            offset = at;
+            largest = largest(row, at, masses.length) - at;
+            mass = 0;
+            for (int i = 0; i < masses.length; i++) {
+                masses[i] = Math.exp((double) row[at + i] - row[at + largest]);
+                mass += masses[i];
+            }
+            logSumExp = row[at + largest] + Math.log(mass);
+        }
+
+        double logSumExp() {
+            return logSumExp;
+        }
+
+        /** Compares with another row at the same offset. */
+        Comparison with(float[] other) {
+            int count = masses.length;
+            int otherLargest = largest(other, offset, count);
+            double otherMass = 0;
+            double weighted = 0;
+            for (int i = 0; i < count; i++) {
+                otherMass += Math.exp((double) other[offset + i] - other[otherLargest]);
+                if (masses[i] > 0) { // 0 log 0 = 0, also where the logit is minus infinity
+                    weighted += masses[i] * ((double) logits[offset + i] - other[offset + i]);
+                }
+            }
+            double otherLogSumExp = other[otherLargest] + Math.log(otherMass);
+            // sum p (log p - log q) with log p = logit - logSumExp; never negative but for rounding
+            double divergence = Math.max(0, weighted / mass - (logSumExp - otherLogSumExp));
+            return new Comparison(otherLogSumExp, divergence, otherLargest == offset + largest);
+        }
+    }
+
     /**
-     * How far two distributions over the same tokens are apart.
+     * How far a distribution is from the reference.
      *
-     * @param logSumExpA of the first
-     * @param logSumExpB of the second
-     * @param divergence KL(A || B) in nats: what is lost, on average, by expecting B where A holds
+     * @param logSumExp of its logits
+     * @param divergence KL(reference || it) in nats: what is lost, on average, by expecting it where the reference holds
      * @param sameLargest whether both hold the same token for the likeliest
      */
-    record Comparison(double logSumExpA, double logSumExpB, double divergence, boolean sameLargest) {}
-
-    /** Compares the rows at {@code offset}, both in one pass over them. */
-    static Comparison compare(float[] a, float[] b, int offset, int count) {
-        int largestA = largest(a, offset, count);
-        int largestB = largest(b, offset, count);
-        double sumA = 0;
-        double sumB = 0;
-        double weighted = 0;
-        for (int i = offset; i < offset + count; i++) {
-            double massA = Math.exp((double) a[i] - a[largestA]);
-            sumA += massA;
-            sumB += Math.exp((double) b[i] - b[largestB]);
-            if (massA > 0) { // 0 log 0 = 0, also where the logit is minus infinity
-                weighted += massA * ((double) a[i] - b[i]);
-            }
-        }
-        double logA = a[largestA] + Math.log(sumA);
-        double logB = b[largestB] + Math.log(sumB);
-        // sum p (log p - log q) with log p = a - logA; never negative but for rounding
-        double divergence = Math.max(0, weighted / sumA - (logA - logB));
-        return new Comparison(logA, logB, divergence, largestA == largestB);
-    }
+    record Comparison(double logSumExp, double divergence, boolean sameLargest) {}
 }

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
+import java.util.List;
 import org.junit.jupiter.api.Test;
 
 class DivergenceTest {
@@ -58,6 +59,19 @@ class DivergenceTest {
                 predictor(A), predictor(A), Windows.of(new int[] {0, 1, 2, 2, 0, 0, 1, 1}, 4), Progress.NONE);
         assertThat(result.divergence()).isEqualTo(new Estimate(0, 0));
         assertThat(result.agreement()).isEqualTo(new Estimate(1, 0));
+    }
+
+    @Test
+    void severalModelsAreMeasuredAsEachAlone() {
+        var text = Windows.of(new int[] {0, 1, 2, 2, 0, 0, 1, 1}, 4);
+        double[][] flat = {{1 / 3.0, 1 / 3.0, 1 / 3.0}, {1 / 3.0, 1 / 3.0, 1 / 3.0}, {1 / 3.0, 1 / 3.0, 1 / 3.0}};
+        var together = Divergence.measure(
+                predictor(A), List.of(predictor(B), predictor(A), predictor(flat)), text, Progress.NONE);
+        assertThat(together)
+                .containsExactly(
+                        Divergence.measure(predictor(A), predictor(B), text, Progress.NONE),
+                        Divergence.measure(predictor(A), predictor(A), text, Progress.NONE),
+                        Divergence.measure(predictor(A), predictor(flat), text, Progress.NONE));
     }
 
     @Test
