@@ -1,0 +1,268 @@
+package awq4j.quant;
+
+import awq4j.model.Block;
+import awq4j.model.BlockSpec;
+import awq4j.model.Linear;
+import awq4j.model.ScaleGroup;
+import awq4j.model.ScaleGroup.Fold;
+import awq4j.model.ScaleGroup.Inspect;
+import awq4j.weight.Weight;
+import awq4j.weight.WeightCodec;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.HashMap;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import org.jspecify.annotations.Nullable;
+
+/** AWQ on one block: runs once. */
+final class AwqBlock {
+    private final BlockRunner runner;
+    private final BlockSpec spec;
+    private final BlockWeights weights;
+    private final TokenSubset subset;
+    private final Quantizer quantizer;
+    private final ScaleSearch scaleSearch;
+    private final boolean clip;
+    private final BlockRounding rounding;
+    private final Map<ScaleGroup, ScaleSearch.Found> found = new HashMap<>();
+    private final Map<String, ClipSearch.Clips> clips = new LinkedHashMap<>();
+    private final Map<String, double[]> losses = new HashMap<>();
+    private final Map<String, String> remarks = new HashMap<>();
+    private final Map<String, float[]> columnScales = new HashMap<>();
+    private final Map<String, float[]> rowScales = new HashMap<>();
+
+    AwqBlock(
+            BlockRunner runner,
+            BlockSpec spec,
+            BlockWeights weights,
+            TokenSubset subset,
+            Quantizer quantizer,
+            ScaleSearch scaleSearch,
+            boolean clip) {
+        this.runner = runner;
+        this.spec = spec;
+        this.weights = weights;
+        this.subset = subset;
+        this.quantizer = quantizer;
+        this.scaleSearch = scaleSearch;
+        this.clip = clip;
+        this.rounding = new BlockRounding(spec, weights, quantizer);
+    }
+
+    /** All steps. */
+    QuantizedBlock run() {
+        searchLinears();
+        searchModules();
+        List<BlockRecipe.GroupScale> folded = fold();
+        if (clip) {
+            searchClips();
+        }
+        var kept = new LinkedHashMap<String, float[]>();
+        clips.forEach((name, best) -> kept.put(name, best.largest()));
+        round(kept);
+        measureRounded();
+        return rounding.finish(new BlockRecipe(spec.index(), folded, kept), reports());
+    }
+
+    /** What the searches of scales found, for groups that can be scaled. */
+    Map<ScaleGroup, ScaleSearch.Found> found() {
+        return found;
+    }
+
+    /** What the searches of clips found, by linear. */
+    Map<String, ClipSearch.Clips> clips() {
+        return clips;
+    }
+
+    /** Losses of plain rounding, and the scales of groups that look at their own outputs. */
+    private void searchLinears() {
+        var errors = new Errors();
+        for (Linear linear : spec.linears()) {
+            if (!roundable(linear)) {
+                continue;
+            }
+            float[] ones = new float[linear.columns()];
+            Arrays.fill(ones, 1);
+            var loss =
+                    ScaleSearch.ofLinears(List.of(weights.values(linear.name())), linear.columns(), errors.of(linear));
+            losses.put(linear.name(), new double[] {loss.of(new ScaleSearch.Candidate(quantizer, ones)), Double.NaN});
+            for (ScaleGroup group : spec.scaleGroups()) {
+                if (group.inspect() == Inspect.LINEARS && roundable(group).indexOf(linear) == 0) {
+                    List<float[]> matrices = matrices(group);
+                    search(group, matrices, ScaleSearch.ofLinears(matrices, linear.columns(), errors.of(linear)));
+                }
+            }
+        }
+    }
+
+    /** The scales of groups that look at the output of attention or MLP. */
+    private void searchModules() {
+        Block block = null;
+        for (ScaleGroup group : spec.scaleGroups()) {
+            if (group.inspect() == Inspect.LINEARS || roundable(group).isEmpty()) {
+                continue;
+            }
+            if (block == null) {
+                block = runner.place(spec, weights);
+            }
+            float[] inputs = subset.input(group.linears().getFirst());
+            var error = new ModuleError(
+                    runner,
+                    group.inspect(),
+                    block,
+                    inputs,
+                    subset.chosen().length,
+                    subset.capture().length());
+            search(group, matrices(group), ScaleSearch.ofModule(roundable(group), weights, error));
+        }
+    }
+
+    private void search(ScaleGroup group, List<float[]> matrices, ScaleSearch.Loss loss) {
+        if (!Folding.possible(group)) {
+            remark(group, "not scaled: " + Folding.target(group) + " has no gain that could take the inverse");
+            return;
+        }
+        Linear first = group.linears().getFirst();
+        var best = scaleSearch.search(matrices, subset.capture().input(first.name()), first.columns(), loss);
+        if (best.finite()) {
+            found.put(group, best);
+        } else {
+            remark(group, "not scaled: no scale gave a finite loss");
+        }
+    }
+
+    /** Folds what was found, in list order. */
+    private List<BlockRecipe.GroupScale> fold() {
+        var folded = new ArrayList<BlockRecipe.GroupScale>();
+        for (ScaleGroup group : spec.scaleGroups()) {
+            ScaleSearch.Found best = found.get(group);
+            if (best != null) {
+                rounding.fold(group, best.scale());
+                List<String> names = group.linears().stream().map(Linear::name).toList();
+                folded.add(new BlockRecipe.GroupScale(Folding.target(group), names, best.ratio(), best.scale()));
+                names.forEach(name -> columnScales.put(name, best.scale()));
+                if (group.fold() instanceof Fold.IntoRows into) {
+                    rowScales.put(into.linear().name(), best.scale());
+                }
+            }
+        }
+        return folded;
+    }
+
+    /** The clips of linears that are clipped, on folded weights and inputs divided by the scales. */
+    private void searchClips() {
+        ClipSearch search = null;
+        float[] searched = null;
+        for (Linear linear : spec.linears()) {
+            if (!ClipSearch.wanted(linear) || !roundable(linear)) {
+                continue;
+            }
+            float[] inputs = subset.capture().input(linear.name());
+            if (search == null || inputs != searched) { // linears that share an input share its scale
+                search = new ClipSearch(quantizer, inputs, linear.columns(), columnScales.get(linear.name()));
+                searched = inputs;
+            }
+            clips.put(linear.name(), search.search(linear.rows(), weights.values(linear.name())));
+        }
+    }
+
+    private void round(Map<String, float[]> clips) {
+        for (Linear linear : spec.linears()) {
+            String obstacle = rounding.round(linear, clips.get(linear.name()));
+            if (obstacle != null) {
+                remarks.put(linear.name(), obstacle);
+            }
+        }
+    }
+
+    /** Losses of what was rounded, on the same inputs and in the same units as before: scales are taken out again. */
+    private void measureRounded() {
+        var errors = new Errors();
+        for (Linear linear : spec.linears()) {
+            Weight weight = rounding.rounded(linear);
+            double[] loss = losses.get(linear.name());
+            if (weight == null || loss == null) {
+                continue;
+            }
+            int columns = linear.columns();
+            float[] values = weights.values(linear.name());
+            float[] columnScale = columnScales.get(linear.name());
+            float[] rowScale = rowScales.get(linear.name());
+            loss[1] = errors.of(linear).meanSquare(linear.rows(), (row, to, at) -> {
+                float[] decoded = new float[columns];
+                WeightCodec.decodeRow(weight, row, decoded);
+                for (int c = 0; c < columns; c++) {
+                    float difference = decoded[c] - values[row * columns + c];
+                    difference = columnScale == null ? difference : difference / columnScale[c];
+                    to[at + c] = rowScale == null ? difference : difference * rowScale[row];
+                }
+            });
+        }
+    }
+
+    private List<LinearReport> reports() {
+        return spec.linears().stream()
+                .map(linear -> {
+                    boolean quantized = rounding.rounded(linear) != null;
+                    double[] loss = losses.get(linear.name());
+                    boolean exact = !quantized || loss == null;
+                    return new LinearReport(
+                            linear.name(),
+                            quantized,
+                            remarks.get(linear.name()),
+                            exact ? 0 : loss[0],
+                            exact ? 0 : loss[1]);
+                })
+                .toList();
+    }
+
+    private void remark(ScaleGroup group, String text) {
+        group.linears().forEach(linear -> remarks.put(linear.name(), text));
+    }
+
+    private boolean roundable(Linear linear) {
+        return BlockRounding.obstacle(linear, quantizer.scheme()) == null;
+    }
+
+    private List<Linear> roundable(ScaleGroup group) {
+        return group.linears().stream().filter(this::roundable).toList();
+    }
+
+    private List<float[]> matrices(ScaleGroup group) {
+        return roundable(group).stream()
+                .map(linear -> weights.values(linear.name()))
+                .toList();
+    }
+
+    /** Errors over the input of one linear after another; those in a row that share an input share the preparation. */
+    private final class Errors {
+        private float @Nullable [] input;
+        private @Nullable OutputError error;
+
+        OutputError of(Linear linear) {
+            float[] captured = subset.capture().input(linear.name());
+            if (error == null || input != captured) {
+                input = captured;
+                error = new OutputError(runner.backend(), subset.input(linear), linear.columns(), rows(captured));
+            }
+            return Objects.requireNonNull(error);
+        }
+
+        /** Rows that will be asked for: those of every linear with this input, many times if its group is searched by it. */
+        private long rows(float[] captured) {
+            long rows = 0;
+            for (Linear linear : spec.linears()) {
+                if (subset.capture().input(linear.name()) == captured) {
+                    boolean searched = spec.scaleGroups().stream()
+                            .anyMatch(group -> group.inspect() == Inspect.LINEARS
+                                    && group.linears().contains(linear));
+                    rows += (searched ? 22L : 1L) * linear.rows();
+                }
+            }
+            return rows;
+        }
+    }
+}

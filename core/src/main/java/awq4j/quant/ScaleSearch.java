@@ -1,0 +1,126 @@
+package awq4j.quant;
+
+import awq4j.model.Linear;
+import java.util.Arrays;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.stream.IntStream;
+
+/**
+ * Finds the scale of one group's input channels that least disturbs an output: Lin et al., AWQ (2023), section 3.2, with
+ * ratios 0, 1/20, ... 19/20. The loss of a scale s is the mean squared change of the output when every linear W of the
+ * group is replaced by {@code Q(W s) / s}; the first least loss wins.
+ */
+final class ScaleSearch {
+    private static final int STEPS = 20;
+
+    private final Quantizer quantizer;
+    private final Scaling scaling;
+    private final boolean identityFirst;
+
+    /**
+     * What was found for a group.
+     *
+     * @param scale [columns]
+     * @param ratio the winning ratio; 0 also for the identity
+     * @param losses in the order in which scales were tried
+     * @param finite whether any loss was finite; if none, scale is the identity
+     */
+    record Found(float[] scale, double ratio, double[] losses, boolean finite) {}
+
+    /** The loss of the matrices that replace a group's linears, in the group's order. */
+    interface Loss {
+        double of(Candidate candidate);
+    }
+
+    /** @param identityFirst whether to try plain rounding before all ratios; needless with {@link Scaling#PLAIN} */
+    ScaleSearch(Quantizer quantizer, Scaling scaling, boolean identityFirst) {
+        this.quantizer = quantizer;
+        this.scaling = scaling;
+        this.identityFirst = identityFirst && scaling != Scaling.PLAIN;
+    }
+
+    /**
+     * Searches.
+     *
+     * @param matrices [rows, columns] of the linears that will be rounded; others of the group do not change
+     * @param inputs [tokens, columns], all of them
+     */
+    Found search(List<float[]> matrices, float[] inputs, int columns, Loss loss) {
+        float[] meanAbs = Scaling.meanAbs(inputs, columns);
+        float[] meanWeight =
+                Scaling.meanWeight(matrices, columns, quantizer.scheme().groupSizeFor(columns));
+        double[] losses = new double[STEPS + (identityFirst ? 1 : 0)];
+        float[] best = new float[columns];
+        Arrays.fill(best, 1);
+        double bestLoss = Double.POSITIVE_INFINITY;
+        double bestRatio = 0;
+        for (int i = 0; i < losses.length; i++) {
+            boolean identity = identityFirst && i == 0;
+            double ratio = identity ? 0 : (i - (identityFirst ? 1 : 0)) / (double) STEPS;
+            float[] scale = identity ? best.clone() : scaling.scales(meanAbs, meanWeight, ratio);
+            losses[i] = loss.of(new Candidate(quantizer, scale));
+            if (losses[i] < bestLoss) {
+                bestLoss = losses[i];
+                best = scale;
+                bestRatio = ratio;
+            }
+        }
+        return new Found(best, bestRatio, losses, Double.isFinite(bestLoss));
+    }
+
+    /** A scale on trial: {@code Q(W s) / s}. */
+    record Candidate(Quantizer quantizer, float[] scale) {
+        /** One row of a matrix, [columns], written to {@code to} at {@code at}. */
+        void row(float[] matrix, int row, float[] to, int at) {
+            int columns = scale.length;
+            int start = row * columns;
+            for (int c = 0; c < columns; c++) {
+                to[at + c] = matrix[start + c] * scale[c];
+            }
+            quantizer.roundRow(to, at, columns, to, at);
+            for (int c = 0; c < columns; c++) {
+                to[at + c] /= scale[c];
+            }
+        }
+
+        /** The whole matrix. */
+        void all(float[] matrix, float[] to) {
+            int columns = scale.length;
+            IntStream.range(0, matrix.length / columns).parallel().forEach(row -> row(matrix, row, to, row * columns));
+        }
+    }
+
+    /** The loss in the output of the group's own linears. */
+    static Loss ofLinears(List<float[]> matrices, int columns, OutputError error) {
+        return candidate -> {
+            double sum = 0;
+            long rows = 0;
+            for (float[] matrix : matrices) {
+                int count = matrix.length / columns;
+                sum += count
+                        * error.meanSquare(count, (row, to, at) -> {
+                            candidate.row(matrix, row, to, at);
+                            for (int c = 0; c < columns; c++) {
+                                to[at + c] -= matrix[row * columns + c];
+                            }
+                        });
+                rows += count;
+            }
+            return sum / rows;
+        };
+    }
+
+    /** The loss in the output of a module. */
+    static Loss ofModule(List<Linear> linears, BlockWeights weights, ModuleError error) {
+        Map<Linear, float[]> replaced = new HashMap<>();
+        for (Linear linear : linears) {
+            replaced.put(linear, new float[weights.values(linear.name()).length]);
+        }
+        return candidate -> {
+            replaced.forEach((linear, to) -> candidate.all(weights.values(linear.name()), to));
+            return error.meanSquare(replaced, weights);
+        };
+    }
+}
