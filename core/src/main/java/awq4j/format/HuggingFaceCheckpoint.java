@@ -71,6 +71,11 @@ final class HuggingFaceCheckpoint implements Checkpoint {
         if (has(prefix + ".qweight")) {
             Quantization stated = quantization.orElseThrow(() -> new MalformedFileException(
                     config.file(), -1, "has no quantization_config, but " + prefix + " is packed"));
+            for (String part : List.of("qzeros", "scales")) {
+                if (!has(prefix + "." + part)) {
+                    throw new MalformedFileException(path, -1, prefix + " has a qweight but no " + part);
+                }
+            }
             var packed = new AwqPacking.Packed(
                     tensor(prefix + ".qweight"), tensor(prefix + ".qzeros"), tensor(prefix + ".scales"));
             return AwqPacking.unpack(

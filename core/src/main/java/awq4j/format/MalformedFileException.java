@@ -33,8 +33,9 @@ public final class MalformedFileException extends RuntimeException {
         String reason = fault instanceof UnexpectedEndOfInputException
                 ? "it ends too early"
                 : String.valueOf(fault.getOriginalMessage())
-                        .replaceAll("(?s)\\s*[(\\[][^)\\]]*Source.*", "")
-                        .replaceAll(", from `[^`]*`", "")
+                        .replaceFirst("(?s)^Trailing token.*", "it goes on behind its end")
+                        .replaceFirst("(?s)\\s*[(\\[][^)\\]]*Source.*", "")
+                        .replaceAll("(, from|: enable) `[^)]*", "")
                         .strip();
         return new MalformedFileException(file, offset, what + ": " + reason);
     }

@@ -49,7 +49,8 @@ public final class Families {
         var known = new TreeSet<String>();
         ALL.forEach(family -> known.addAll(family.architectures()));
         String nearest = known.stream()
-                .min(Comparator.comparingInt(name -> distance(stem(name), stem(architecture))))
+                .min(Comparator.comparingInt((String name) -> distance(stem(name), stem(architecture)))
+                        .thenComparingInt(name -> distance(name, architecture)))
                 .orElseThrow();
         boolean close = distance(stem(nearest), stem(architecture))
                 <= Math.max(2, stem(nearest).length() / 3);

@@ -182,10 +182,10 @@ class HostileFileTest {
                         + " behind its length");
     }
 
-    /** As a tree, this header would take half a gigabyte. */
+    /** As a tree, this header would take hundreds of megabytes. */
     @Test
     void aLongHeaderIsReadInLittleMemory() {
-        String header = "{\"a\":{\"dtype\":\"U8\",\"ignored\":[" + "[],".repeat(6_000_000) + "0]}}";
+        String header = "{\"a\":{\"dtype\":\"U8\",\"ignored\":[" + "[],".repeat(4_000_000) + "0]}}";
         Path path = RawFile.write(folder.resolve("a.safetensors"), header, 0);
         assertThatThrownBy(() -> SafetensorsFile.open(path)).hasMessage("a.safetensors @ 9: tensor a has no shape");
     }
@@ -213,7 +213,7 @@ class HostileFileTest {
         byte[] good = GOOD.getBytes(StandardCharsets.UTF_8);
         var random = new Random(17);
         int accepted = 0;
-        for (int i = 0; i < 20_000; i++) {
+        for (int i = 0; i < 5_000; i++) {
             byte[] changed = good.clone();
             for (int n = random.nextInt(3); n >= 0; n--) {
                 changed[random.nextInt(changed.length)] = (byte)
