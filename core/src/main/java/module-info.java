@@ -15,6 +15,8 @@ module awq4j.core {
     exports awq4j.kernel.vector;
     exports awq4j.cache;
     exports awq4j.tokenizer;
+    exports awq4j.chat;
+    exports awq4j.chat.jinja;
     exports awq4j.model;
     exports awq4j.model.family;
     exports awq4j;

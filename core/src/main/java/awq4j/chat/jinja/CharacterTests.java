@@ -1,0 +1,81 @@
+package awq4j.chat.jinja;
+
+import java.util.Map;
+import java.util.function.IntPredicate;
+import java.util.function.Predicate;
+
+/** Python's {@code isdigit} and its like: true if all characters are, and there is one. */
+final class CharacterTests {
+    static final Map<String, Predicate<String>> ALL = Map.ofEntries(
+            Map.entry("isalpha", text -> all(text, Character::isLetter)),
+            Map.entry("isalnum", text -> all(text, c -> Character.isLetter(c) || isNumeric(c))),
+            Map.entry("isascii", text -> text.chars().allMatch(c -> c < 0x80)),
+            Map.entry("isdecimal", text -> all(text, Character::isDigit)),
+            Map.entry("isdigit", text -> all(text, CharacterTests::isDigit)),
+            Map.entry("isnumeric", text -> all(text, CharacterTests::isNumeric)),
+            Map.entry("isspace", text -> all(text, CodePoints::isSpace)),
+            Map.entry("isprintable", text -> text.codePoints().allMatch(Repr::printable)),
+            Map.entry("isidentifier", CharacterTests::isIdentifier),
+            Map.entry("islower", CharacterTests::isLower),
+            Map.entry("isupper", CharacterTests::isUpper),
+            Map.entry("istitle", CharacterTests::isTitle));
+
+    private CharacterTests() {}
+
+    private static boolean all(String text, IntPredicate test) {
+        return !text.isEmpty() && text.codePoints().allMatch(test);
+    }
+
+    /** Decimal digits, and the raised, lowered and circled ones from 0 to 9. */
+    private static boolean isDigit(int character) {
+        return Character.isDigit(character)
+                || (Character.getType(character) == Character.OTHER_NUMBER
+                        && Character.getNumericValue(character) >= 0
+                        && Character.getNumericValue(character) <= 9
+                        && (character < 0x3000)
+                        && !isFraction(character));
+    }
+
+    private static boolean isFraction(int character) {
+        return character == 0x09f4 || (character >= 0x0b72 && character <= 0x0f33 && character != 0x19da);
+    }
+
+    private static boolean isNumeric(int character) {
+        int type = Character.getType(character);
+        return type == Character.DECIMAL_DIGIT_NUMBER
+                || type == Character.LETTER_NUMBER
+                || type == Character.OTHER_NUMBER;
+    }
+
+    private static boolean isIdentifier(String text) {
+        return !text.isEmpty()
+                && (text.charAt(0) == '_' || Character.isUnicodeIdentifierStart(text.codePointAt(0)))
+                && text.codePoints()
+                        .allMatch(c -> Character.isUnicodeIdentifierPart(c) && !Character.isIdentifierIgnorable(c));
+    }
+
+    static boolean isLower(String text) {
+        return text.codePoints().anyMatch(Character::isLowerCase)
+                && text.codePoints().noneMatch(c -> Character.isUpperCase(c) || Character.isTitleCase(c));
+    }
+
+    static boolean isUpper(String text) {
+        return text.codePoints().anyMatch(Character::isUpperCase)
+                && text.codePoints().noneMatch(c -> Character.isLowerCase(c) || Character.isTitleCase(c));
+    }
+
+    private static boolean isTitle(String text) {
+        boolean within = false;
+        boolean any = false;
+        for (int character : text.codePoints().toArray()) {
+            boolean upper = Character.isUpperCase(character) || Character.isTitleCase(character);
+            boolean lower = Character.isLowerCase(character);
+            if ((upper && within) || (lower && !within)) {
+                return false;
+            }
+            within = upper || lower;
+            any |= within;
+        }
+        return any;
+    }
+}

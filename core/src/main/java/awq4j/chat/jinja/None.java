@@ -1,0 +1,6 @@
+package awq4j.chat.jinja;
+
+/** Python's None. */
+enum None {
+    NONE
+}
