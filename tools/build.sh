@@ -6,7 +6,8 @@ build_what_is_old() {
     lock_build || return 1
     trap 'exit 130' INT
     trap 'exit 143' TERM
-    trap 'end_progress' EXIT
+    draft=
+    trap 'end_progress; rm -rf "$draft"' EXIT
     if ! built; then # else another launch has built it while this one waited
         find_maven || return 1
         build || return
@@ -29,16 +30,13 @@ build() {
     if ! (cd "$ROOT" && run_maven -Pquick -Dawq4j.commit="${commit:-unknown}" -DskipTests -pl cli -am package) \
         >"$log" 2>&1; then
         end_progress
-        rm -rf "$draft"
         build_failed "$log"
         return 1
     fi
-    if ! { cp "$ROOT"/cli/target/awq4j-cli-*.jar "$draft/awq4j.jar" && cp -R "$ROOT/cli/target/lib" "$draft/lib"; }; then
-        rm -rf "$draft"
-        return 1
-    fi
+    cp "$ROOT"/cli/target/awq4j-cli-*.jar "$draft/awq4j.jar" && cp -R "$ROOT/cli/target/lib" "$draft/lib" || return 1
     "$JAVA_HOME/bin/java" "$ROOT/tools/StackMaps.java" "$draft"/lib/picocli-*.jar >>"$log" 2>&1
     printf '%s\n' "$name" >"$STATE/current.draft" && mv "$STATE/current.draft" "$STATE/current" || return 1
+    draft=
     forget_old_builds "$name"
     built
 }
@@ -100,10 +98,10 @@ progress() {
         at='preparing the start'
         if [ -n "$1" ]; then
             module=$(grep '^\[INFO\] Building awq4j' "$1" 2>/dev/null | tail -n 1)
-            module=${module#*Building }
-            at="building ${module%% [0-9]*}"
+            module=${module#*Building awq4j }
+            at="building ${module%% *}"
         fi
-        printf '\r\033[Kawq4j: %s  %d s' "$at" "$seconds" >&2
+        printf '\r\033[Kawq4j: %s (%d s)' "$at" "$seconds" >&2
         sleep 1
         seconds=$((seconds + 1))
     done
