@@ -27,8 +27,8 @@ import picocli.CommandLine.UnmatchedArgumentException;
         exitCodeList = {"0:done", "1:failed", "2:wrong usage", "130:interrupted"},
         footerHeading = "%nStart here:%n",
         footer = {
-            "  awq4j demo                       everything at once, on a small model, in a minute",
-            "  awq4j quantize MODEL --out DIR   a 4-bit AWQ checkpoint from a Hugging Face folder",
+            "  awq4j demo                       all of it on a small model, in a minute",
+            "  awq4j quantize MODEL --out DIR   a 4-bit AWQ checkpoint from a model folder",
             "  awq4j chat DIR                   talk to it",
             "  awq4j COMMAND --help             options and examples of a command"
         })

@@ -67,9 +67,17 @@ public final class CpuBackend implements Backend {
         return new CpuBackend(rows, threads == 0 ? Runtime.getRuntime().availableProcessors() : threads);
     }
 
-    /** Whether vector kernels can run: whether Java was started with the module of the Vector API. */
+    /**
+     * Whether vector kernels can run: whether the module of the Vector API is there and ours may read it. Asked by a
+     * class, since the boot layer lists only what the start resolved; the launcher brings the module in later.
+     */
     public static boolean vectorsPresent() {
-        return ModuleLayer.boot().findModule(VECTOR_MODULE).isPresent();
+        try {
+            Class<?> vector = Class.forName(VECTOR_MODULE + ".Vector", false, CpuBackend.class.getClassLoader());
+            return CpuBackend.class.getModule().canRead(vector.getModule());
+        } catch (ClassNotFoundException absent) {
+            return false;
+        }
     }
 
     @Override
