@@ -4,6 +4,7 @@ module awq4j.core {
     requires static transitive org.jspecify;
     requires transitive tools.jackson.databind;
     requires ai.djl.tokenizers;
+    requires java.management;
 
     exports awq4j.tensor;
     exports awq4j.weight;
@@ -22,5 +23,6 @@ module awq4j.core {
     exports awq4j;
     exports awq4j.quant;
     exports awq4j.quant.calibration;
+    exports awq4j.quant.checkpoint;
     exports awq4j.runtime;
 }

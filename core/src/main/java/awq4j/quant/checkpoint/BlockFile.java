@@ -1,0 +1,184 @@
+package awq4j.quant.checkpoint;
+
+import awq4j.format.MalformedFileException;
+import awq4j.format.awq.AwqPacking;
+import awq4j.format.awq.AwqPacking.Packed;
+import awq4j.format.awq.AwqPacking.Version;
+import awq4j.format.safetensors.SafetensorsFile;
+import awq4j.format.safetensors.SafetensorsWriter;
+import awq4j.format.safetensors.SafetensorsWriter.Source;
+import awq4j.model.BlockSpec;
+import awq4j.model.Linear;
+import awq4j.quant.LinearReport;
+import awq4j.quant.QuantScheme;
+import awq4j.quant.QuantizedBlock;
+import awq4j.tensor.DType;
+import awq4j.tensor.Shape;
+import awq4j.tensor.Tensor;
+import awq4j.weight.Weight;
+import awq4j.weight.WeightCodec;
+import awq4j.weight.WeightLayout.Grouped;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import tools.jackson.core.JacksonException;
+import tools.jackson.databind.JsonNode;
+
+/**
+ * A finished block in the work folder: its tensors as they will stand in the checkpoint, and how its linears fared.
+ * When the file is there under its name, the block is done.
+ */
+final class BlockFile implements AutoCloseable {
+    private static final String REPORTS = "reports";
+    private static final String SECONDS = "seconds";
+
+    private final SafetensorsFile file;
+
+    private BlockFile(SafetensorsFile file) {
+        this.file = file;
+    }
+
+    static BlockFile open(Path path) {
+        return new BlockFile(SafetensorsFile.open(path));
+    }
+
+    /**
+     * Packs and writes a block.
+     *
+     * @throws awq4j.format.UnsupportedModelException if a rewritten tensor is beyond float16
+     */
+    static void write(Path path, BlockSpec spec, QuantizedBlock block, double seconds) {
+        var sources = new ArrayList<Source>();
+        for (Linear linear : spec.linears()) {
+            Weight weight = block.linears().get(linear.name());
+            if (weight != null) {
+                Packed packed = AwqPacking.pack(weight);
+                sources.add(Source.of(linear.name() + ".qweight", packed.qweight()));
+                sources.add(Source.of(linear.name() + ".qzeros", packed.qzeros()));
+                sources.add(Source.of(linear.name() + ".scales", packed.scales()));
+            }
+        }
+        block.changed().forEach((name, values) -> {
+            requireFloat16(spec, name, values);
+            Shape shape = shape(spec, name, values.length);
+            Tensor tensor = new Tensor(DType.F32, shape, java.lang.foreign.MemorySegment.ofArray(values));
+            sources.add(new Source(name, DType.F16, shape, () -> tensor));
+        });
+        var metadata = new java.util.TreeMap<String, String>();
+        metadata.put(REPORTS, WholeFile.JSON.writeValueAsString(block.reports()));
+        metadata.put(SECONDS, Double.toString(seconds));
+        SafetensorsWriter.write(path, metadata, sources);
+    }
+
+    private static Shape shape(BlockSpec spec, String name, int size) {
+        for (Linear linear : spec.linears()) {
+            if (name.equals(linear.name() + ".weight")) {
+                return Shape.of(linear.rows(), linear.columns());
+            }
+        }
+        return Shape.of(size);
+    }
+
+    private static void requireFloat16(BlockSpec spec, String name, float[] values) {
+        for (int i = 0; i < values.length; i++) {
+            if (!Float.isFinite(Float.float16ToFloat(Float.floatToFloat16(values[i])))) {
+                throw new awq4j.format.UnsupportedModelException(name + " (block " + spec.index() + ") becomes "
+                        + values[i] + " at " + i + ", which float16 does not hold");
+            }
+        }
+    }
+
+    /** Tensor names. */
+    Set<String> names() {
+        return file.names();
+    }
+
+    Tensor tensor(String name) {
+        return file.tensor(name);
+    }
+
+    boolean quantized(Linear linear) {
+        return file.names().contains(linear.name() + ".qweight");
+    }
+
+    /** A linear as a reader of the checkpoint will see it. */
+    Weight linear(Linear linear, QuantScheme scheme) {
+        var packed = new Packed(
+                tensor(linear.name() + ".qweight"),
+                tensor(linear.name() + ".qzeros"),
+                tensor(linear.name() + ".scales"));
+        return AwqPacking.unpack(
+                linear.name(), Version.forBits(scheme.bits()), scheme.bits(), scheme.groupSize(), packed);
+    }
+
+    List<LinearReport> reports() {
+        String json = file.metadata().get(REPORTS);
+        if (json == null) {
+            throw damaged();
+        }
+        try {
+            var reports = new ArrayList<LinearReport>();
+            for (JsonNode node : WholeFile.JSON.readTree(json).valueStream().toList()) {
+                reports.add(WholeFile.JSON.treeToValue(node, LinearReport.class));
+            }
+            return reports;
+        } catch (JacksonException e) {
+            throw damaged();
+        }
+    }
+
+    double seconds() {
+        try {
+            return Double.parseDouble(file.metadata().getOrDefault(SECONDS, ""));
+        } catch (NumberFormatException e) {
+            throw damaged();
+        }
+    }
+
+    private MalformedFileException damaged() {
+        return new MalformedFileException(file.path(), -1, "is not a block of an unfinished run");
+    }
+
+    /**
+     * Checks that what is in the file is what was meant, row by row.
+     *
+     * @throws IllegalStateException if a code, scale or zero differs; names linear and row
+     */
+    void verify(BlockSpec spec, Map<String, Weight> meant, QuantScheme scheme) {
+        for (Linear linear : spec.linears()) {
+            Weight expected = meant.get(linear.name());
+            if (expected != null) {
+                requireSame(expected, linear(linear, scheme), file.path());
+            }
+        }
+    }
+
+    /** @throws IllegalStateException if two quantized weights differ in a code, a scale or a zero */
+    static void requireSame(Weight expected, Weight found, Path where) {
+        Grouped a = (Grouped) expected.layout();
+        Grouped b = (Grouped) found.layout();
+        java.util.stream.IntStream.range(0, expected.rows()).parallel().forEach(row -> {
+            boolean same = codes(expected, a, row).mismatch(codes(found, b, row)) < 0;
+            for (int g = 0; g < a.groups(expected.columns()); g++) {
+                same &= WeightCodec.scale(expected, a, row, g) == WeightCodec.scale(found, b, row, g)
+                        && WeightCodec.zero(expected, a, row, g) == WeightCodec.zero(found, b, row, g);
+            }
+            if (!same) {
+                throw new IllegalStateException(where + ": row " + row + " of " + expected.name()
+                        + " reads back differently from what was written; is the disk failing?");
+            }
+        });
+    }
+
+    private static java.lang.foreign.MemorySegment codes(Weight weight, Grouped layout, int row) {
+        long bytes = layout.rowBytes(weight.columns());
+        return weight.values().asSlice(row * bytes, bytes);
+    }
+
+    @Override
+    public void close() {
+        file.close();
+    }
+}

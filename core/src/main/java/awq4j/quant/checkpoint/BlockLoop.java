@@ -1,0 +1,166 @@
+package awq4j.quant.checkpoint;
+
+import awq4j.format.Checkpoint;
+import awq4j.kernel.Backend;
+import awq4j.kernel.CpuBackend;
+import awq4j.model.BlockSpec;
+import awq4j.model.ModelSpec;
+import awq4j.model.Parameters;
+import awq4j.model.Positions;
+import awq4j.quant.BlockCapture;
+import awq4j.quant.BlockRecipe;
+import awq4j.quant.BlockRunner;
+import awq4j.quant.BlockWeights;
+import awq4j.quant.QuantMethod;
+import awq4j.quant.QuantizedBlock;
+import awq4j.quant.calibration.Calibration;
+import awq4j.tensor.Tensor;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Objects;
+import java.util.concurrent.CancellationException;
+import org.jspecify.annotations.Nullable;
+
+/** Goes through the blocks that are not done yet; nothing of a block stays in memory when the next one comes. */
+final class BlockLoop {
+    private final QuantizeSettings settings;
+    private final Checkpoint source;
+    private final ModelSpec model;
+    private final WorkFolder work;
+    private final RecipeFile.Header header;
+    private @Nullable String backend;
+
+    BlockLoop(QuantizeSettings settings, Checkpoint source, ModelSpec model, WorkFolder work, ModelScan scan) {
+        this.settings = settings;
+        this.source = source;
+        this.model = model;
+        this.work = work;
+        this.header = new RecipeFile.Header(
+                scan.sha256(),
+                source.config().texts("architectures").getFirst(),
+                model.blocks().size(),
+                settings.scheme(),
+                settings.method().name(),
+                settings.method().settings());
+    }
+
+    void run() {
+        int first = work.finished();
+        int count = model.blocks().size();
+        if (first >= count) {
+            return;
+        }
+        try (Backend cpu = CpuBackend.open(settings.cpu())) {
+            backend = cpu.name();
+            var runner = new BlockRunner(cpu, model);
+            QuantMethod method = settings.method().method().apply(runner);
+            float @Nullable [] hidden = null;
+            if (settings.method().calibrated()) {
+                hidden = first == 0 ? embed(Objects.requireNonNull(settings.calibration())) : work.hiddenOf(first);
+            }
+            for (int i = first; i < count; i++) {
+                requireNoStop();
+                settings.progress().accept(new Progress.BlockStarted(i, count));
+                hidden = block(model.blocks().get(i), method, runner, hidden);
+            }
+        }
+    }
+
+    /** @return what flows into the next block, null if nobody looks at it */
+    private float @Nullable [] block(
+            BlockSpec spec, QuantMethod method, BlockRunner runner, float @Nullable [] hidden) {
+        long start = System.nanoTime();
+        BlockWeights weights = BlockWeights.load(spec, Parameters.of(source));
+        BlockCapture capture = BlockCapture.NONE;
+        float @Nullable [] next = null;
+        Calibration calibration = settings.calibration();
+        if (hidden != null && calibration != null) {
+            BlockRunner.Captured captured =
+                    runner.capture(spec, weights, hidden, calibration.sequences().length, calibration.length());
+            capture = captured.capture();
+            next = captured.outputs();
+        }
+        QuantizedBlock quantized = method.quantize(spec, weights, capture, settings.scheme());
+        if (next != null && spec.index() + 1 < model.blocks().size()) {
+            work.keepHidden(spec.index() + 1, next, next.length / model.hidden());
+        }
+        RecipeFile.write(work.recipe(spec.index()), header, List.of(quantized.recipe()));
+        double seconds = (System.nanoTime() - start) / 1e9;
+        Path draft = work.draft();
+        BlockFile.write(draft, spec, quantized, seconds);
+        try (BlockFile written = BlockFile.open(draft)) {
+            written.verify(spec, quantized.linears(), settings.scheme());
+        }
+        work.finish(draft, spec.index());
+        settings.progress()
+                .accept(new Progress.BlockFinished(
+                        spec.index(),
+                        model.blocks().size(),
+                        seconds,
+                        quantized.linears().size()));
+        return next;
+    }
+
+    /** What flows into the first block: token embeddings, with learned positions added; [tokens, hidden]. */
+    private float[] embed(Calibration calibration) {
+        int width = model.hidden();
+        int length = calibration.length();
+        float[] out = new float[Math.multiplyExact(calibration.tokens(), width)];
+        Tensor table = source.tensor(model.embedding() + ".weight");
+        for (int s = 0; s < calibration.sequences().length; s++) {
+            for (int t = 0; t < length; t++) {
+                table.copyTo((long) calibration.sequences()[s][t] * width, out, (s * length + t) * width, width);
+            }
+        }
+        if (model.positions() instanceof Positions.Learned learned) {
+            Tensor positions = source.tensor(learned.name() + ".weight");
+            float[] row = new float[width];
+            for (int t = 0; t < length; t++) {
+                positions.copyTo((long) (t + learned.offset()) * width, row, 0, width);
+                for (int s = 0; s < calibration.sequences().length; s++) {
+                    int at = (s * length + t) * width;
+                    for (int c = 0; c < width; c++) {
+                        out[at + c] += row[c];
+                    }
+                }
+            }
+        }
+        return out;
+    }
+
+    /** @throws CancellationException if the run is to end */
+    void requireNoStop() {
+        if (settings.stop().getAsBoolean()) {
+            throw new CancellationException("interrupted");
+        }
+    }
+
+    /** What ran blocks, null if all had been done before. */
+    @Nullable
+    String backend() {
+        return backend;
+    }
+
+    /** Seconds that all blocks took, in whichever run. */
+    double seconds() {
+        double sum = 0;
+        for (BlockSpec spec : model.blocks()) {
+            try (BlockFile file = BlockFile.open(work.block(spec.index()))) {
+                sum += file.seconds();
+            }
+        }
+        return sum;
+    }
+
+    /** Writes the recipes of all blocks to one file. */
+    void writeRecipe(Path file) {
+        var recipes = new ArrayList<BlockRecipe>();
+        for (BlockSpec spec : model.blocks()) {
+            try (RecipeFile part = RecipeFile.open(work.recipe(spec.index()))) {
+                recipes.add(part.block(spec));
+            }
+        }
+        RecipeFile.write(file.toAbsolutePath(), header, recipes);
+    }
+}

@@ -1,0 +1,258 @@
+package awq4j.quant.checkpoint;
+
+import awq4j.format.Checkpoint;
+import awq4j.format.Checkpoints;
+import awq4j.format.UnsupportedModelException;
+import awq4j.model.ModelSpec;
+import awq4j.model.family.Families;
+import awq4j.quant.MemoryEstimate;
+import awq4j.quant.QuantScheme;
+import awq4j.quant.calibration.Calibration;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.SortedMap;
+import java.util.TreeMap;
+import java.util.concurrent.CancellationException;
+
+/**
+ * Quantizes a model folder into another one that vLLM and transformers read as an AWQ checkpoint.
+ *
+ * <p>It goes block by block: memory holds one block in float32 and what calibration sees of it, not the model. A block
+ * that is done lies on disk, in a hidden folder beside the output, and a run that was interrupted, even killed, is
+ * continued behind it by the same call, with the same result to the last byte. The output appears when it is whole and
+ * has been read back.
+ */
+public final class CheckpointQuantizer {
+    /** What is certainly taken beside the block and its activations. */
+    private static final double USABLE_HEAP = 0.95;
+
+    /** Small files, headers, and what a file system needs for itself. */
+    private static final long DISK_MARGIN = 4 << 20;
+
+    private final QuantizeSettings settings;
+
+    private CheckpointQuantizer(QuantizeSettings settings) {
+        this.settings = settings;
+    }
+
+    /**
+     * Quantizes.
+     *
+     * @return what is also written to {@value QuantizationReport#FILE}
+     * @throws IllegalArgumentException if the settings make no sense for this model, its result would replace something,
+     *     or memory or disk do not suffice; the message says what would
+     * @throws UnsupportedModelException if the model is quantized already or of an unknown family
+     * @throws awq4j.format.MalformedFileException if a file is damaged or a weight is NaN or infinite
+     * @throws java.io.UncheckedIOException if the disk is full or not writable
+     * @throws CancellationException if the settings' {@code stop} said so
+     */
+    public static QuantizationReport run(QuantizeSettings settings) {
+        return new CheckpointQuantizer(settings).run();
+    }
+
+    private QuantizationReport run() {
+        var stages = new Stages();
+        try (Checkpoint source = Checkpoints.open(settings.source())) {
+            requirePlain(source);
+            ModelSpec model = Families.spec(source);
+            requireFits(source, model);
+            OutputFolder output = OutputFolder.of(settings.output(), settings.source(), settings.force());
+            requireRecipePlace();
+            MemoryEstimate memory = memory(model);
+            ModelScan scan = ModelScan.of(
+                    source,
+                    model,
+                    (done, total) -> settings.progress().accept(new Progress.Checking(done, total)),
+                    settings.stop());
+            stages.finished("checking");
+            requireRecipeFor(source, scan);
+            try (WorkFolder work = WorkFolder.enter(output.path(), runOf(scan), settings.restart())) {
+                plan(source, model, output, work, memory);
+                var blocks = new BlockLoop(settings, source, model, work, scan);
+                blocks.run();
+                stages.put("blocks", blocks.seconds());
+                stages.skip();
+                return finish(source, model, output, work, scan, blocks, stages);
+            }
+        }
+    }
+
+    private static void requirePlain(Checkpoint source) {
+        source.quantization().ifPresent(found -> {
+            throw new UnsupportedModelException(source.path() + " is quantized already (" + found.method() + ", "
+                    + found.bits() + " bits): quantizing starts from a model in float16, bfloat16 or float32");
+        });
+    }
+
+    private void requireFits(Checkpoint source, ModelSpec model) {
+        Sizes sizes = Sizes.of(source, model, settings.scheme());
+        if (sizes.quantizable() == 0) {
+            var first = model.blocks().getFirst().linears().getFirst();
+            throw new IllegalArgumentException("no linear of " + source.path() + " divides into groups of "
+                    + settings.scheme().groupSize() + ": " + first.name() + " has " + first.columns()
+                    + " columns; choose a smaller group size");
+        }
+        Calibration calibration = settings.calibration();
+        if (calibration == null || !settings.method().calibrated()) {
+            return;
+        }
+        if (calibration.length() > model.contextLength()) {
+            throw new IllegalArgumentException("calibration sequences of " + calibration.length()
+                    + " tokens are longer than the model's context of " + model.contextLength());
+        }
+        for (int[] sequence : calibration.sequences()) {
+            for (int token : sequence) {
+                if (token < 0 || token >= model.vocabulary()) {
+                    throw new IllegalArgumentException("calibration has token " + token
+                            + ", the model's vocabulary ends at " + (model.vocabulary() - 1)
+                            + ": is this the model's own tokenizer?");
+                }
+            }
+        }
+    }
+
+    private void requireRecipeFor(Checkpoint source, ModelScan scan) {
+        RecipeFile.Header recipe = settings.method().recipe();
+        if (recipe == null) {
+            return;
+        }
+        if (!recipe.model().equals(scan.sha256())) {
+            throw new IllegalArgumentException("the recipe was found for another model: " + recipe.architecture()
+                    + " of " + recipe.blocks() + " blocks, sha256 "
+                    + recipe.model().substring(0, 12) + "..., not for "
+                    + source.path() + ", sha256 " + scan.sha256().substring(0, 12) + "...");
+        }
+        if (!recipe.scheme().equals(settings.scheme())) {
+            throw new IllegalArgumentException("the recipe was found for " + words(recipe.scheme())
+                    + "; scales and clips are good for that only, asked for is " + words(settings.scheme()));
+        }
+    }
+
+    private static String words(QuantScheme scheme) {
+        return scheme.bits() + " bits, group size " + scheme.groupSize() + ", "
+                + (scheme.symmetric() ? "symmetric" : "asymmetric") + ", range "
+                + scheme.range().name().toLowerCase(java.util.Locale.ROOT).replace('_', '-');
+    }
+
+    private void requireRecipePlace() {
+        Path file = settings.recipeOut();
+        if (file == null) {
+            return;
+        }
+        Path folder = file.toAbsolutePath().normalize().getParent();
+        if (folder == null || !Files.isDirectory(folder)) {
+            throw new IllegalArgumentException("cannot write recipe " + file + ": there is no folder " + folder);
+        }
+        if (Files.isDirectory(file) || (Files.exists(file) && !settings.force())) {
+            throw new IllegalArgumentException(
+                    "recipe " + file + " exists; give another name, or --force to replace it");
+        }
+    }
+
+    private MemoryEstimate memory(ModelSpec model) {
+        Calibration calibration = settings.calibration();
+        long tokens = calibration == null || !settings.method().calibrated() ? 0 : calibration.tokens();
+        MemoryEstimate memory = MemoryEstimate.of(model, tokens);
+        long heap = Runtime.getRuntime().maxMemory();
+        if (memory.block() + memory.activations() > heap * USABLE_HEAP) {
+            String wanted = "quantizing needs about " + mebibytes(memory.total()) + " MiB of memory ("
+                    + mebibytes(memory.block()) + " for the largest block"
+                    + (tokens == 0
+                            ? ""
+                            : ", " + mebibytes(memory.activations()) + " for " + tokens + " calibration tokens")
+                    + "), Java may use " + mebibytes(heap) + ": give it more (-Xmx)";
+            long left = heap - memory.block() - memory.rest();
+            long fitting = tokens == 0 || left <= 0 ? 0 : left / Math.max(1, memory.activations() / tokens);
+            throw new IllegalArgumentException(
+                    wanted + (fitting > 0 ? ", or use at most " + fitting + " calibration tokens" : ""));
+        }
+        return memory;
+    }
+
+    /** What tells this run from others: a run with other entries is not continued. */
+    private SortedMap<String, String> runOf(ModelScan scan) {
+        var run = new TreeMap<String, String>();
+        run.put("model", scan.sha256());
+        run.put("method", settings.method().name());
+        settings.method().settings().forEach((key, value) -> run.put("method " + key, value));
+        run.put("bits", Integer.toString(settings.scheme().bits()));
+        run.put("group size", Integer.toString(settings.scheme().groupSize()));
+        run.put("symmetric", Boolean.toString(settings.scheme().symmetric()));
+        run.put("range", settings.scheme().range().name());
+        Calibration calibration = settings.calibration();
+        if (calibration != null && settings.method().calibrated()) {
+            run.put("calibration text", calibration.provenance().source());
+            run.put(
+                    "calibration tokens",
+                    Calibration.ofTokens(calibration.sequences()).provenance().sha256());
+            run.put("calibration sequences", Integer.toString(calibration.sequences().length));
+            run.put("sequence length", Integer.toString(calibration.length()));
+        }
+        return run;
+    }
+
+    private void plan(Checkpoint source, ModelSpec model, OutputFolder output, WorkFolder work, MemoryEstimate memory) {
+        Sizes sizes = Sizes.of(source, model, settings.scheme());
+        Calibration calibration = settings.calibration();
+        long hidden = calibration == null || !settings.method().calibrated()
+                ? 0
+                : 2L * calibration.tokens() * model.hidden() * Float.BYTES;
+        long wanted = Math.max(0, sizes.packed() + sizes.total() + hidden + DISK_MARGIN - work.sizeBytes());
+        settings.progress()
+                .accept(new Progress.Planned(
+                        memory,
+                        Runtime.getRuntime().maxMemory(),
+                        wanted,
+                        sizes.total(),
+                        model.blocks().size(),
+                        work.finished()));
+        long free = output.usableBytes();
+        if (wanted > free) {
+            throw new IllegalArgumentException("not enough disk space for " + settings.output() + ": about "
+                    + mebibytes(wanted) + " MiB are needed on the way, " + mebibytes(free)
+                    + " are free; free some, or choose another output folder");
+        }
+    }
+
+    private QuantizationReport finish(
+            Checkpoint source,
+            ModelSpec model,
+            OutputFolder output,
+            WorkFolder work,
+            ModelScan scan,
+            BlockLoop blocks,
+            Stages stages) {
+        Path folder = work.model();
+        WorkFolder.delete(folder); // of an attempt that ended here
+        QuantizationReport report;
+        try (Assembly assembly = Assembly.open(source, model, settings.scheme(), work)) {
+            blocks.requireNoStop();
+            settings.progress()
+                    .accept(new Progress.Writing(
+                            Sizes.of(source, model, settings.scheme()).total()));
+            WorkFolder.create(folder);
+            assembly.write(folder, settings.maxShardBytes());
+            ModelFiles.copy(source.path(), folder);
+            ModelFiles.writeConfig(source.config(), folder, settings.scheme(), assembly.notConverted());
+            stages.finished("writing");
+            blocks.requireNoStop();
+            settings.progress().accept(new Progress.Verifying());
+            assembly.verify(folder);
+            stages.finished("verifying");
+            report = new ReportWriter(settings, source, model, scan, blocks.backend())
+                    .report(assembly, stages.seconds());
+        }
+        WholeFile.writeJson(folder.resolve(QuantizationReport.FILE), report);
+        Path recipe = settings.recipeOut();
+        if (recipe != null) {
+            blocks.writeRecipe(recipe);
+        }
+        output.publish(folder);
+        work.remove();
+        return report;
+    }
+
+    private static long mebibytes(long bytes) {
+        return (bytes + (1 << 20) - 1) >> 20;
+    }
+}

@@ -1,0 +1,56 @@
+package awq4j.quant.checkpoint;
+
+import awq4j.quant.BlockRunner;
+import awq4j.quant.FromRecipe;
+import awq4j.quant.QuantMethod;
+import awq4j.quant.Rtn;
+import java.util.Map;
+import java.util.SortedMap;
+import java.util.TreeMap;
+import java.util.function.Function;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Which method quantizes the blocks of a checkpoint.
+ *
+ * @param name for reports, for example {@code awq}
+ * @param calibrated whether it looks at activations
+ * @param settings what distinguishes two runs of it, in words; goes into reports, and an interrupted run is continued
+ *     only with the same
+ * @param recipe the only model and scheme it is good for, null for any
+ * @param method makes it, once; it gets what runs blocks
+ */
+public record MethodChoice(
+        String name,
+        boolean calibrated,
+        SortedMap<String, String> settings,
+        RecipeFile.@Nullable Header recipe,
+        Function<BlockRunner, QuantMethod> method) {
+    /** Copies the map. */
+    public MethodChoice {
+        settings = java.util.Collections.unmodifiableSortedMap(new TreeMap<>(settings));
+    }
+
+    /** A method and its settings. */
+    public static MethodChoice of(
+            String name, boolean calibrated, Map<String, String> settings, Function<BlockRunner, QuantMethod> method) {
+        return new MethodChoice(name, calibrated, new TreeMap<>(settings), null, method);
+    }
+
+    /** Plain rounding to nearest. */
+    public static MethodChoice rtn() {
+        return of("rtn", false, Map.of(), runner -> new Rtn());
+    }
+
+    /** Carries out a recipe; needs no calibration. The recipe must stay open. */
+    public static MethodChoice recipe(RecipeFile recipe) {
+        var settings = new TreeMap<>(recipe.header().settings());
+        settings.put("recipe", recipe.sha256());
+        return new MethodChoice(
+                recipe.header().method(),
+                false,
+                settings,
+                recipe.header(),
+                runner -> new FromRecipe(recipe.header().method(), recipe::block));
+    }
+}

@@ -1,0 +1,85 @@
+package awq4j.quant.checkpoint;
+
+import awq4j.format.Checkpoints;
+import awq4j.format.Config;
+import awq4j.format.awq.AwqPacking.Version;
+import awq4j.quant.QuantScheme;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Locale;
+import java.util.Set;
+import java.util.stream.Stream;
+import tools.jackson.databind.node.ObjectNode;
+
+/** The files of a model folder beside its tensors: configuration, tokenizer, templates, licence. */
+final class ModelFiles {
+    /** What tokenizers, generation settings, chat templates and licences come as. */
+    private static final List<String> COPIED = List.of(".json", ".model", ".txt", ".jinja", ".tiktoken", ".py");
+
+    private static final Set<String> NOT_COPIED = Set.of(
+            Checkpoints.CONFIG,
+            QuantizationReport.FILE,
+            "model.safetensors.index.json",
+            "pytorch_model.bin.index.json",
+            "quant_config.json",
+            "quantize_config.json");
+
+    private static final List<String> LICENCES = List.of("license", "licence", "notice", "use_policy", "copying");
+
+    private ModelFiles() {}
+
+    /** Copies them all but config.json, which changes. Folders inside the model's are left alone. */
+    static void copy(Path from, Path to) {
+        try (Stream<Path> entries = Files.list(from)) {
+            for (Path entry : entries.sorted().toList()) {
+                if (Files.isRegularFile(entry) && wanted(String.valueOf(entry.getFileName()))) {
+                    WholeFile.write(to.resolve(entry.getFileName()), Files.readAllBytes(entry));
+                }
+            }
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+
+    private static boolean wanted(String name) {
+        String lower = name.toLowerCase(Locale.ROOT);
+        return !lower.startsWith(".")
+                && !NOT_COPIED.contains(lower)
+                && (COPIED.stream().anyMatch(lower::endsWith)
+                        || LICENCES.stream().anyMatch(lower::startsWith));
+    }
+
+    /**
+     * Writes config.json: the model's own, with the {@code quantization_config} that AutoAWQ writes.
+     *
+     * <p>Tensors that are not quantized are float16 whatever they were, as AutoAWQ leaves them and as the kernels of vLLM
+     * and transformers want them, and the configuration says so. {@code zero_point} is always true: zeros are stored in
+     * any case, for symmetric codes the middle one everywhere, and readers that take false at its word expect none.
+     *
+     * @param notConverted tensor prefixes of linears that were left alone
+     */
+    static void writeConfig(Config model, Path folder, QuantScheme scheme, List<String> notConverted) {
+        ObjectNode config = ((ObjectNode) model.json()).deepCopy();
+        if (config.has("dtype")) {
+            config.put("dtype", "float16");
+        }
+        if (config.has("torch_dtype") || !config.has("dtype")) {
+            config.put("torch_dtype", "float16");
+        }
+        ObjectNode quantization = config.putObject("quantization_config");
+        quantization.put("quant_method", "awq");
+        quantization.put("zero_point", true);
+        quantization.put("group_size", scheme.groupSize());
+        quantization.put("bits", scheme.bits());
+        quantization.put("version", Version.forBits(scheme.bits()).label());
+        if (notConverted.isEmpty()) {
+            quantization.putNull("modules_to_not_convert");
+        } else {
+            notConverted.forEach(quantization.putArray("modules_to_not_convert")::add);
+        }
+        WholeFile.writeJson(folder.resolve(Checkpoints.CONFIG), config);
+    }
+}

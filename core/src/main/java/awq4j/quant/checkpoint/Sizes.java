@@ -1,0 +1,60 @@
+package awq4j.quant.checkpoint;
+
+import awq4j.format.Checkpoint;
+import awq4j.format.awq.AwqPacking;
+import awq4j.format.awq.AwqPacking.Version;
+import awq4j.model.BlockSpec;
+import awq4j.model.Linear;
+import awq4j.model.ModelSpec;
+import awq4j.quant.QuantScheme;
+import awq4j.tensor.DType;
+import awq4j.tensor.Tensor;
+import java.util.HashSet;
+import java.util.Set;
+
+/**
+ * How many bytes a result will have.
+ *
+ * @param packed of quantized linears
+ * @param other of all other tensors, in float16
+ * @param quantizable how many linears fit the packing
+ */
+record Sizes(long packed, long other, int quantizable) {
+    static Sizes of(Checkpoint source, ModelSpec model, QuantScheme scheme) {
+        long packed = 0;
+        Set<String> packedNames = new HashSet<>();
+        for (BlockSpec block : model.blocks()) {
+            for (Linear linear : block.linears()) {
+                if (fits(linear, scheme)) {
+                    packed += packed(linear, scheme);
+                    packedNames.add(linear.name() + ".weight");
+                }
+            }
+        }
+        Set<String> used = ModelScan.used(model);
+        long other = 0;
+        for (String name : source.names()) {
+            if (!packedNames.contains(name)) {
+                Tensor tensor = source.tensor(name);
+                boolean rounded = tensor.dtype().isFloat() && used.contains(name);
+                other += tensor.shape().elements() * (rounded ? DType.F16 : tensor.dtype()).bytes();
+            }
+        }
+        return new Sizes(packed, other, packedNames.size());
+    }
+
+    long total() {
+        return packed + other;
+    }
+
+    private static boolean fits(Linear linear, QuantScheme scheme) {
+        return AwqPacking.fits(
+                Version.forBits(scheme.bits()), linear.rows(), linear.columns(), scheme.groupSizeFor(linear.columns()));
+    }
+
+    private static long packed(Linear linear, QuantScheme scheme) {
+        long words = ((long) linear.rows() * scheme.bits() + 31) / 32;
+        long groups = scheme.layout(linear.columns()).groups(linear.columns());
+        return (linear.columns() + groups) * words * Integer.BYTES + groups * linear.rows() * DType.F16.bytes();
+    }
+}
