@@ -1,0 +1,82 @@
+package awq4j.quant;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import awq4j.format.Checkpoint;
+import awq4j.format.Checkpoints;
+import awq4j.kernel.Backend;
+import awq4j.kernel.CpuBackend;
+import awq4j.kernel.CpuOptions;
+import awq4j.model.BlockSpec;
+import awq4j.model.ModelSpec;
+import awq4j.model.Norm;
+import awq4j.model.Parameters;
+import awq4j.model.ScaleGroup;
+import awq4j.model.ScaleGroup.Fold;
+import awq4j.model.ScaleGroup.Inspect;
+import awq4j.model.family.Families;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Random;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+class FoldingTest {
+    private static final long SEED = 11;
+
+    /** Of an output's typical size; scales up to 4 and their inverses cost a few roundings. */
+    private static final double TOLERANCE = 1e-4;
+
+    @ParameterizedTest
+    @ValueSource(strings = {"llama_mha", "llama_gqa", "llama_tied_bias", "qwen2", "qwen3", "mistral_sw", "opt"})
+    void foldedBlockComputesTheSame(String folder) {
+        try (Checkpoint checkpoint = Checkpoints.open(Golden.path("models/" + folder));
+                Backend backend = CpuBackend.open(CpuOptions.DEFAULT)) {
+            ModelSpec model = Families.spec(checkpoint);
+            var runner = new BlockRunner(backend, model);
+            var random = new Random(SEED);
+            for (BlockSpec spec : model.blocks()) {
+                float[] hidden = gaussian(random, 2 * 9 * model.hidden());
+                BlockWeights weights = BlockWeights.load(spec, Parameters.of(checkpoint));
+                float[] before = runner.capture(spec, weights, hidden, 2, 9).outputs();
+                var touched = new HashSet<String>();
+                for (ScaleGroup group : spec.scaleGroups()) {
+                    assertThat(Folding.possible(group)).isTrue();
+                    Folding.fold(group, scale(random, group), weights, touched);
+                }
+                float[] after = runner.capture(spec, weights, hidden, 2, 9).outputs();
+                assertThat(touched).hasSizeGreaterThan(5);
+                assertThat(after).hasSameSizeAs(before);
+                for (int i = 0; i < after.length; i++) {
+                    assertThat(Math.abs(after[i] - before[i]))
+                            .as("block %d at %d, seed %d", spec.index(), i, SEED)
+                            .isLessThan((float) (TOLERANCE * (1 + Math.abs(before[i]))));
+                }
+            }
+        }
+    }
+
+    @Test
+    void normWithoutParametersTakesNoScale() {
+        var norm = new Norm.Layer("norm", 1e-5f, false);
+        assertThat(Folding.possible(new ScaleGroup(List.of(), new Fold.IntoNorm(norm), Inspect.ATTENTION)))
+                .isFalse();
+    }
+
+    private static float[] scale(Random random, ScaleGroup group) {
+        float[] scale = new float[group.linears().getFirst().columns()];
+        for (int c = 0; c < scale.length; c++) {
+            scale[c] = (float) Math.pow(2, 4 * random.nextDouble() - 2);
+        }
+        return scale;
+    }
+
+    private static float[] gaussian(Random random, int size) {
+        float[] values = new float[size];
+        for (int i = 0; i < size; i++) {
+            values[i] = (float) random.nextGaussian();
+        }
+        return values;
+    }
+}
