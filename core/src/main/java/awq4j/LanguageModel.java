@@ -1,5 +1,8 @@
 package awq4j;
 
+import awq4j.chat.ChatTemplates;
+import awq4j.chat.Message;
+import awq4j.chat.PromptOptions;
 import awq4j.format.Checkpoint;
 import awq4j.format.Checkpoints;
 import awq4j.format.GenerationConfig;
@@ -20,6 +23,11 @@ import awq4j.runtime.Sequence;
 import awq4j.tokenizer.TokenDecoder;
 import awq4j.tokenizer.Tokenizer;
 import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Optional;
+import java.util.Set;
 import java.util.function.BooleanSupplier;
 import java.util.function.Consumer;
 import java.util.function.Supplier;
@@ -34,8 +42,9 @@ import java.util.function.Supplier;
 public final class LanguageModel implements AutoCloseable {
     private final Checkpoint checkpoint;
     private final Tokenizer tokenizer;
-    private final GenerationConfig generation;
+    private final Optional<ChatTemplates> templates;
     private final Sampling recommended;
+    private final Set<Integer> endTokens;
     private final Backend backend;
     private final Transformer transformer;
     private final KvPrecision kv;
@@ -44,16 +53,16 @@ public final class LanguageModel implements AutoCloseable {
 
     private LanguageModel(
             Checkpoint checkpoint,
-            Tokenizer tokenizer,
-            GenerationConfig generation,
+            Words words,
             Backend backend,
             Transformer transformer,
             KvPrecision kv,
             int contextLength) {
         this.checkpoint = checkpoint;
-        this.tokenizer = tokenizer;
-        this.generation = generation;
-        this.recommended = recommended(checkpoint.path(), generation);
+        this.tokenizer = words.tokenizer();
+        this.templates = words.templates();
+        this.recommended = words.recommended();
+        this.endTokens = words.endTokens();
         this.backend = backend;
         this.transformer = transformer;
         this.kv = kv;
@@ -125,14 +134,12 @@ public final class LanguageModel implements AutoCloseable {
         Backend backend = null;
         try {
             ModelSpec spec = Families.spec(checkpoint);
-            Tokenizer tokenizer = Tokenizer.open(folder);
-            GenerationConfig generation = GenerationConfig.read(folder, checkpoint.config());
-            recommended(folder, generation);
+            Words words = Words.read(checkpoint);
             int wanted = options.contextLength() == 0 ? spec.contextLength() : options.contextLength();
             backend = CpuBackend.open(options.cpu());
             Transformer transformer = Transformer.open(backend, spec, checkpoint, Math.min(options.chunk(), wanted));
             int context = contextLength(transformer, options);
-            return new LanguageModel(checkpoint, tokenizer, generation, backend, transformer, options.kv(), context);
+            return new LanguageModel(checkpoint, words, backend, transformer, options.kv(), context);
         } catch (Throwable e) {
             if (backend != null) {
                 backend.close();
@@ -142,11 +149,22 @@ public final class LanguageModel implements AutoCloseable {
         }
     }
 
-    private static Sampling recommended(Path folder, GenerationConfig generation) {
-        try {
-            return Sampling.recommendedBy(generation);
-        } catch (IllegalArgumentException e) {
-            throw new MalformedFileException(folder.resolve(GenerationConfig.FILE), -1, String.valueOf(e.getMessage()));
+    /** What a model's folder says about text; read before its weights, which take longer. */
+    private record Words(
+            Tokenizer tokenizer, Optional<ChatTemplates> templates, Sampling recommended, Set<Integer> endTokens) {
+        static Words read(Checkpoint checkpoint) {
+            Path folder = checkpoint.path();
+            Tokenizer tokenizer = Tokenizer.open(folder);
+            GenerationConfig generation = GenerationConfig.read(folder, checkpoint.config());
+            var ends = new LinkedHashSet<>(generation.endTokens());
+            tokenizer.eosId().ifPresent(ends::add); // chat models of old name the end of a turn only there
+            try {
+                return new Words(
+                        tokenizer, ChatTemplates.read(folder), Sampling.recommendedBy(generation), Set.copyOf(ends));
+            } catch (IllegalArgumentException e) {
+                throw new MalformedFileException(
+                        folder.resolve(GenerationConfig.FILE), -1, String.valueOf(e.getMessage()));
+            }
         }
     }
 
@@ -175,9 +193,14 @@ public final class LanguageModel implements AutoCloseable {
         return recommended;
     }
 
-    /** What {@code generation_config.json} says. */
-    public GenerationConfig generationConfig() {
-        return generation;
+    /** Tokens that end a reply: those that {@code generation_config.json} or config.json names, and the tokenizer's. */
+    public Set<Integer> endTokens() {
+        return endTokens;
+    }
+
+    /** Whether the model was taught to talk: it has a chat template. */
+    public boolean hasChatTemplate() {
+        return templates.isPresent();
     }
 
     /** Most tokens of prompt and reply together. */
@@ -232,6 +255,35 @@ public final class LanguageModel implements AutoCloseable {
         return newSession().generate(prompt, sampling, onText, cancelled);
     }
 
+    /** {@link #chat(List, Sampling, Consumer, BooleanSupplier)} to its end. */
+    public Reply chat(List<Message> messages, Sampling sampling, Consumer<String> onText) {
+        return chat(messages, sampling, onText, () -> false);
+    }
+
+    /**
+     * Answers a conversation, written as the model's chat template wants it. A model without one sees the contents of
+     * the messages, each on a line of its own, and continues them.
+     *
+     * @param messages the last of them is to be answered
+     * @throws awq4j.chat.jinja.TemplateException if the template refuses the conversation
+     * @throws IllegalArgumentException as {@link #generate(String, Sampling, Consumer, BooleanSupplier)}
+     */
+    public Reply chat(List<Message> messages, Sampling sampling, Consumer<String> onText, BooleanSupplier cancelled) {
+        return newSession().chat(messages, sampling, onText, cancelled);
+    }
+
+    /** The text that an answer to the conversation continues: {@link #chat}'s prompt, special tokens spelled out. */
+    public String prompt(List<Message> messages) {
+        return templates
+                .map(those -> those.render(messages, PromptOptions.forAnswer()))
+                .orElseGet(() -> PlainConversation.text(messages));
+    }
+
+    /** An empty conversation. */
+    public Conversation newConversation() {
+        return new Conversation(this, newSession());
+    }
+
     /** An empty session: for texts that grow, such as conversations. */
     public Session newSession() {
         return alone(() -> new Session(this, newSequence()));
@@ -250,7 +302,7 @@ public final class LanguageModel implements AutoCloseable {
             throw new IllegalArgumentException("log probabilities: expected at least 2 tokens, found " + tokens.length);
         }
         double[] out = new double[tokens.length - 1];
-        int[] inputs = java.util.Arrays.copyOf(tokens, out.length);
+        int[] inputs = Arrays.copyOf(tokens, out.length);
         logits(inputs, (i, row) -> {
             int next = tokens[i + 1];
             if (next < 0 || next >= row.length) {
@@ -304,7 +356,7 @@ public final class LanguageModel implements AutoCloseable {
                     sequence,
                     prompt,
                     sampling,
-                    generation.endTokens(),
+                    endTokens,
                     text::next,
                     () -> turnstile.closing() || cancelled.getAsBoolean());
             return new Reply(

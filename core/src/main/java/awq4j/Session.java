@@ -1,7 +1,9 @@
 package awq4j;
 
+import awq4j.chat.Message;
 import awq4j.runtime.Sampling;
 import awq4j.runtime.Sequence;
+import java.util.List;
 import java.util.function.BooleanSupplier;
 import java.util.function.Consumer;
 
@@ -46,6 +48,21 @@ public final class Session {
         return model.reply(sequence, prompt, model.tokenizer().decoder(prompt, true), sampling, onText, cancelled);
     }
 
+    /**
+     * Answers a conversation, as {@link LanguageModel#chat(List, Sampling, Consumer, BooleanSupplier)} does.
+     *
+     * @param messages the whole conversation so far
+     */
+    public Reply chat(List<Message> messages, Sampling sampling, Consumer<String> onText, BooleanSupplier cancelled) {
+        String text = model.prompt(messages);
+        if (!model.hasChatTemplate()) {
+            return generate(text, sampling, onText, cancelled);
+        }
+        int[] prompt = model.tokenizer().encode(text, false);
+        // an answer begins a text of its own: no space before its first word
+        return model.reply(sequence, prompt, model.tokenizer().decoder(), sampling, onText, cancelled);
+    }
+
     /** Tokens that the model knows of now. */
     public int length() {
         return sequence.length();
@@ -57,9 +74,5 @@ public final class Session {
             sequence.clear();
             return this;
         });
-    }
-
-    Sequence sequence() {
-        return sequence;
     }
 }

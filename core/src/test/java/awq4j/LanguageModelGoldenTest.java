@@ -184,7 +184,7 @@ class LanguageModelGoldenTest {
 
     private static int endOf(int[] continuation, LanguageModel model) {
         for (int i = 0; i < continuation.length; i++) {
-            if (model.generationConfig().endTokens().contains(continuation[i])) {
+            if (model.endTokens().contains(continuation[i])) {
                 return i;
             }
         }
