@@ -1,5 +1,6 @@
 package awq4j.cli;
 
+import awq4j.chat.jinja.TemplateException;
 import awq4j.format.MalformedFileException;
 import awq4j.format.UnsupportedModelException;
 import awq4j.kernel.BackendException;
@@ -36,6 +37,7 @@ record Failure(int code, String sentence) {
             case MalformedFileException e -> failed(e.getMessage());
             case UnsupportedModelException e -> failed(e.getMessage());
             case BackendException e -> failed(e.getMessage());
+            case TemplateException e -> failed("the chat template refuses this conversation: " + e.getMessage());
             case OutOfMemoryError e -> failed(outOfMemory(e));
             case UncheckedIOException e when e.getCause() != null -> of(e.getCause());
             case ExecutionException e when e.getCause() != null -> of(e.getCause());

@@ -24,16 +24,20 @@ final class JsonFile {
      * @throws IOException if the folder cannot be written to
      */
     static void write(Path file, Object value) throws IOException {
+        writeText(file, MAPPER.writeValueAsString(value) + "\n");
+    }
+
+    /** Writes a text that is not JSON in the same way. */
+    static void writeText(Path file, String text) throws IOException {
         Path target = file.toAbsolutePath();
         Path folder = target.getParent();
         if (folder == null || !Files.isDirectory(folder)) {
             throw new IOException("cannot write " + file + ": there is no folder " + folder);
         }
-        byte[] text = (MAPPER.writeValueAsString(value) + "\n").getBytes(java.nio.charset.StandardCharsets.UTF_8);
         Path draft = folder.resolve(
                 "." + target.getFileName() + "." + ProcessHandle.current().pid() + ".part");
         try {
-            Files.write(draft, text);
+            Files.writeString(draft, text);
             Files.move(draft, target, StandardCopyOption.REPLACE_EXISTING, StandardCopyOption.ATOMIC_MOVE);
         } finally {
             Files.deleteIfExists(draft);

@@ -80,7 +80,7 @@ final class ModelFolder {
         try (Stream<Path> siblings = Files.list(parent)) {
             return siblings.filter(Files::isDirectory)
                     .map(path -> String.valueOf(path.getFileName()))
-                    .filter(other -> distance(other, name.toString())
+                    .filter(other -> Spelling.distance(other, name.toString())
                             <= Math.max(other.length() / 4, Math.min(2, other.length() / 2)))
                     .sorted()
                     .findFirst()
@@ -89,25 +89,5 @@ final class ModelFolder {
         } catch (IOException | UncheckedIOException e) {
             return "";
         }
-    }
-
-    /** Levenshtein distance, ignoring case. */
-    private static int distance(String left, String right) {
-        String a = left.toLowerCase(Locale.ROOT);
-        String b = right.toLowerCase(Locale.ROOT);
-        int[] previous = new int[b.length() + 1];
-        for (int j = 0; j <= b.length(); j++) {
-            previous[j] = j;
-        }
-        for (int i = 1; i <= a.length(); i++) {
-            int[] row = new int[b.length() + 1];
-            row[0] = i;
-            for (int j = 1; j <= b.length(); j++) {
-                int change = previous[j - 1] + (a.charAt(i - 1) == b.charAt(j - 1) ? 0 : 1);
-                row[j] = Math.min(change, Math.min(previous[j], row[j - 1]) + 1);
-            }
-            previous = row;
-        }
-        return previous[b.length()];
     }
 }

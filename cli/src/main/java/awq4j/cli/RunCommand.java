@@ -2,14 +2,18 @@ package awq4j.cli;
 
 import awq4j.LanguageModel;
 import awq4j.Reply;
+import awq4j.chat.Message;
 import awq4j.runtime.FinishReason;
 import awq4j.runtime.Sampling;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.concurrent.Callable;
+import java.util.function.BooleanSupplier;
 import org.jspecify.annotations.Nullable;
+import picocli.CommandLine.ArgGroup;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
@@ -45,6 +49,15 @@ final class RunCommand implements Callable<Integer> {
             description = "The prompt; - reads standard input, which is also the default when something is piped in.")
     private @Nullable String prompt;
 
+    @ArgGroup(exclusive = true)
+    private Form form = new Form();
+
+    @Option(
+            names = "--system",
+            paramLabel = "TEXT",
+            description = "Instructions that stand before the prompt; wants a chat template.")
+    private @Nullable String system;
+
     @Option(
             names = "--logprobs",
             paramLabel = "N",
@@ -55,6 +68,21 @@ final class RunCommand implements Callable<Integer> {
             names = {"-q", "--quiet"},
             description = "No figures on standard error.")
     private boolean quiet;
+
+    /** Whether the prompt is what a user says, or a text to go on with. */
+    private static final class Form {
+        @Option(
+                names = "--chat",
+                description =
+                        "The prompt is a message: write it as the chat template wants. The default for models with"
+                                + " a template.")
+        private boolean chat;
+
+        @Option(
+                names = "--raw",
+                description = "The prompt is a text to continue. The default for models without a template.")
+        private boolean raw;
+    }
 
     @Override
     public Integer call() throws IOException {
@@ -68,12 +96,23 @@ final class RunCommand implements Callable<Integer> {
         }
         String text = prompt();
         try (var opened = LanguageModel.open(ModelFolder.of(model), options)) {
-            Sampling chosen = sampling.over(opened.recommendedSampling(), false);
+            boolean chat = form.chat || (opened.hasChatTemplate() && !form.raw);
+            if (chat && !opened.hasChatTemplate()) {
+                throw new Refusal(model + " has no chat template, so there is no --chat; --raw continues the prompt");
+            }
+            if (system != null && !chat) {
+                throw new Refusal("--system goes with a chat template; "
+                        + (form.raw ? "--raw applies none" : model + " has none"));
+            }
+            Sampling chosen = sampling.over(opened.recommendedSampling(), chat);
             if (logprobs != null) {
                 chosen = chosen.withLogprobs(logprobs);
             }
             Screen screen = common.screen();
-            Reply reply = opened.generate(text, chosen, this::print, common.interruption()::requested);
+            BooleanSupplier stop = common.interruption()::requested;
+            Reply reply = chat
+                    ? opened.chat(messages(text), chosen, this::print, stop)
+                    : opened.generate(text, chosen, this::print, stop);
             screen.say("");
             if (!quiet) {
                 screen.remark(screen.errStyle().dim(ReplyFigures.of(reply)));
@@ -90,9 +129,15 @@ final class RunCommand implements Callable<Integer> {
         }
     }
 
+    private List<Message> messages(String text) {
+        Message asked = Message.user(text);
+        return system == null ? List.of(asked) : List.of(Message.system(system), asked);
+    }
+
     private void print(String piece) {
-        common.screen().out().print(piece);
-        common.screen().out().flush();
+        Screen screen = common.screen();
+        screen.out().print(screen.outTerminal() ? TerminalText.safe(piece) : piece);
+        screen.out().flush();
     }
 
     private String prompt() throws IOException {
