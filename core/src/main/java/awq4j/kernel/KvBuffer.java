@@ -16,7 +16,9 @@ public interface KvBuffer {
 
     /** Precisions in which keys and values can be stored. */
     enum KvPrecision {
+        /** As computed, 4 bytes a value. */
         F32,
+        /** Rounded to half precision, 2 bytes a value. */
         F16
     }
 }

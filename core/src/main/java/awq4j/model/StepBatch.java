@@ -19,8 +19,11 @@ public record StepBatch(int[] tokens, int[] positions, int[] sequences, int[] lo
 
     /** Which rows of a chunk want logits. */
     public enum Logits {
+        /** None: the chunk only fills the cache. */
         NONE,
+        /** The last: the next token is wanted. */
         LAST,
+        /** Every one: each token is to be scored. */
         ALL
     }
 
