@@ -22,7 +22,13 @@ import picocli.CommandLine.UnmatchedArgumentException;
         versionProvider = Version.class,
         description = "Quantizes language models to 4 bits with AWQ, and runs them on the CPU.",
         synopsisSubcommandLabel = "COMMAND",
-        subcommands = {EvalCommand.class, RunCommand.class, ChatCommand.class, CompletionCommand.class},
+        subcommands = {
+            EvalCommand.class,
+            RunCommand.class,
+            ChatCommand.class,
+            InspectCommand.class,
+            CompletionCommand.class
+        },
         exitCodeListHeading = "%nExit codes:%n",
         exitCodeList = {"0:done", "1:failed", "2:wrong usage", "130:interrupted"},
         footerHeading = "%nStart here:%n",

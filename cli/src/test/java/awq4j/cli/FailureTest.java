@@ -54,6 +54,19 @@ class FailureTest {
                 .contains("--threads 1");
     }
 
+    /** Reading a mapped file behind its new end is an error of the virtual machine. */
+    @Test
+    void aFileThatShrankIsTold() {
+        assertThat(sentence(new InternalError("a fault occurred in an unsafe memory access operation")))
+                .startsWith("a file became shorter, or its disk failed, while it was read");
+    }
+
+    @Test
+    void namesInMessagesCannotMoveTheCursor() {
+        assertThat(sentence(new IllegalArgumentException("tensor a\u001b[2Jb\u0007")))
+                .isEqualTo("tensor a?[2Jb?");
+    }
+
     @Test
     void whatNobodyForesawIsCalledInternal() {
         assertThat(sentence(new NullPointerException("x is null")))

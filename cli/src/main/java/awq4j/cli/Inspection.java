@@ -1,0 +1,158 @@
+package awq4j.cli;
+
+import awq4j.format.Checkpoint;
+import awq4j.format.Checkpoint.Quantization;
+import awq4j.format.Checkpoints;
+import awq4j.format.Config;
+import awq4j.format.MalformedFileException;
+import awq4j.format.UnsupportedModelException;
+import awq4j.format.safetensors.SafetensorsFolder;
+import awq4j.model.ModelSpec;
+import awq4j.model.TensorCheck;
+import awq4j.model.family.Families;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+
+/**
+ * What can be known about a model without reading its weights.
+ *
+ * @param path the folder, or a single file of tensors
+ * @param config empty for a single file
+ * @param model empty if the family is not known or its configuration cannot be used
+ * @param obstacle why the model cannot be run, if it cannot
+ * @param quantization empty for a plain model
+ * @param linears empty without a model
+ * @param tokenizer what is known about the tokenizer
+ * @param warnings one sentence each
+ */
+record Inspection(
+        Path path,
+        Optional<Config> config,
+        Optional<ModelSpec> model,
+        Optional<String> obstacle,
+        Optional<Quantization> quantization,
+        Optional<LinearFacts> linears,
+        StoredTensors stored,
+        TokenizerFacts tokenizer,
+        List<String> warnings) {
+    /** As many faults are listed beside the first, and as many names in one. */
+    private static final int LISTED = 5;
+
+    private static final int NAMED = 3;
+
+    /**
+     * Looks at a model folder, or at a single safetensors file that belongs to none.
+     *
+     * @throws Refusal if it is neither
+     * @throws MalformedFileException if a file is damaged
+     * @throws UnsupportedModelException if the folder's weights are of another format
+     */
+    static Inspection of(Path argument) throws IOException {
+        if (Files.isRegularFile(argument)
+                && argument.toString().endsWith(".safetensors")
+                && !Files.exists(argument.resolveSibling(Checkpoints.CONFIG))) {
+            return ofFile(argument);
+        }
+        Path folder = ModelFolder.of(argument);
+        Config config = Config.read(folder.resolve(Checkpoints.CONFIG));
+        try (Checkpoint checkpoint = Checkpoints.open(folder)) {
+            return of(folder, config, checkpoint);
+        } catch (UnsupportedModelException e) {
+            if (!SafetensorsFolder.present(folder)) {
+                throw e;
+            }
+            var stored = StoredTensors.of(folder);
+            return new Inspection(
+                    folder,
+                    Optional.of(config),
+                    Optional.empty(),
+                    Optional.ofNullable(e.getMessage()),
+                    Optional.empty(),
+                    Optional.empty(),
+                    stored,
+                    TokenizerFacts.of(folder),
+                    FolderOddities.of(folder, config, stored));
+        }
+    }
+
+    private static Inspection ofFile(Path file) throws IOException {
+        return new Inspection(
+                file,
+                Optional.empty(),
+                Optional.empty(),
+                Optional.of("a file of tensors alone, without config.json, says nothing about its model"),
+                Optional.empty(),
+                Optional.empty(),
+                StoredTensors.ofFile(file),
+                TokenizerFacts.NONE,
+                List.of());
+    }
+
+    private static Inspection of(Path folder, Config config, Checkpoint checkpoint) throws IOException {
+        ModelSpec model = null;
+        String obstacle = null;
+        try {
+            model = Families.spec(checkpoint);
+        } catch (UnsupportedModelException | MalformedFileException e) {
+            obstacle = e.getMessage();
+        }
+        var stored = StoredTensors.of(folder);
+        var tokenizer = TokenizerFacts.of(folder);
+        var warnings = new ArrayList<>(FolderOddities.of(folder, config, stored));
+        warnings.addAll(tokenizer.obstacles());
+        if (model != null) {
+            TensorCheck check = TensorCheck.of(model, checkpoint);
+            if (!check.faults().isEmpty()) {
+                obstacle = "tensors and config.json disagree: " + check.faults().getFirst()
+                        + (check.faults().size() == 1
+                                ? ""
+                                : "; " + (check.faults().size() - 1) + " more");
+                check.faults().stream().skip(1).limit(LISTED).forEach(warnings::add);
+            }
+            List<String> unused = check.unused().stream()
+                    .filter(name -> !name.endsWith("rotary_emb.inv_freq")) // older files store what everyone computes
+                    .toList();
+            if (!unused.isEmpty()) {
+                warnings.add("not used by the model: " + some(unused, "tensors"));
+            }
+            warnings.addAll(tokenizer.oddities(model));
+        }
+        if (checkpoint.quantization().isPresent()
+                && checkpoint.names().stream().noneMatch(name -> name.endsWith(".qweight"))) {
+            warnings.add("config.json states a quantization, but no linear is packed");
+        }
+        return new Inspection(
+                folder,
+                Optional.of(config),
+                Optional.ofNullable(model),
+                Optional.ofNullable(obstacle),
+                checkpoint.quantization(),
+                model == null ? Optional.empty() : Optional.of(LinearFacts.of(model, checkpoint)),
+                stored,
+                tokenizer,
+                warnings);
+    }
+
+    /** The first names of a list, and how many more there are. */
+    static String some(List<String> names, String kind) {
+        return String.join(", ", names.subList(0, Math.min(NAMED, names.size())))
+                + (names.size() > NAMED ? " and " + (names.size() - NAMED) + " more " + kind : "");
+    }
+
+    /** The class that the model was made with, as config.json names it. */
+    Optional<String> architecture() {
+        return config.filter(file -> file.json().path("architectures").path(0).isString())
+                .map(file -> file.json().path("architectures").path(0).asString());
+    }
+
+    /** The element type that config.json states. */
+    Optional<String> statedType() {
+        return config.map(file -> file.json().path(file.has("dtype") ? "dtype" : "torch_dtype"))
+                .filter(tools.jackson.databind.JsonNode::isString)
+                .map(tools.jackson.databind.JsonNode::asString);
+    }
+}

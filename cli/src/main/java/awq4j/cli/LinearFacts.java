@@ -1,0 +1,77 @@
+package awq4j.cli;
+
+import awq4j.format.Checkpoint;
+import awq4j.format.Checkpoint.Quantization;
+import awq4j.format.awq.AwqPacking;
+import awq4j.format.awq.AwqPacking.Version;
+import awq4j.model.BlockSpec;
+import awq4j.model.Linear;
+import awq4j.model.ModelSpec;
+import awq4j.weight.WeightLayout.Grouped;
+import awq4j.weight.WeightLayout.ZeroPoint;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+
+/**
+ * Which linears of a quantized model are packed.
+ *
+ * @param total linears of all blocks
+ * @param packed how many of them are packed
+ * @param headPacked whether the output projection is
+ * @param plain the others, by the reason why they were left alone
+ * @param memory bytes that all matrices take in memory: packed ones unfolded, plain ones as they are stored
+ */
+record LinearFacts(int total, int packed, boolean headPacked, Map<String, List<String>> plain, long memory) {
+    /** Reads names and shapes, no data. */
+    static LinearFacts of(ModelSpec model, Checkpoint checkpoint) {
+        Quantization stated = checkpoint.quantization().orElse(null);
+        var plain = new LinkedHashMap<String, List<String>>();
+        int total = 0;
+        int packed = 0;
+        long memory = 0;
+        for (BlockSpec block : model.blocks()) {
+            for (Linear linear : block.linears()) {
+                total++;
+                memory += memory(linear, checkpoint, stated);
+                if (packed(linear.name(), checkpoint)) {
+                    packed++;
+                } else if (stated != null) {
+                    plain.computeIfAbsent(reason(linear, stated), key -> new ArrayList<>())
+                            .add(linear.name());
+                }
+            }
+        }
+        memory += memory(new Linear(model.embedding(), model.vocabulary(), model.hidden(), false), checkpoint, stated);
+        memory += model.tied() ? 0 : memory(model.head(), checkpoint, stated);
+        return new LinearFacts(total, packed, packed(model.head().name(), checkpoint), plain, memory);
+    }
+
+    private static boolean packed(String name, Checkpoint checkpoint) {
+        return checkpoint.has(name + ".qweight");
+    }
+
+    private static long memory(
+            Linear linear, Checkpoint checkpoint, @org.jspecify.annotations.Nullable Quantization stated) {
+        if (packed(linear.name(), checkpoint) && stated != null) {
+            int group = stated.groupSize() == -1 ? linear.columns() : stated.groupSize();
+            return new Grouped(stated.bits(), group, ZeroPoint.INTEGER).sizeBytes(linear.rows(), linear.columns());
+        }
+        String name = linear.name() + ".weight";
+        return checkpoint.has(name) ? checkpoint.tensor(name).data().byteSize() : 0;
+    }
+
+    private static String reason(Linear linear, Quantization stated) {
+        for (String part : stated.excluded()) {
+            if (linear.name().contains(part)) {
+                return "left out by modules_to_not_convert";
+            }
+        }
+        int group = stated.groupSize() == -1 ? linear.columns() : stated.groupSize();
+        if (!AwqPacking.fits(Version.of(stated.version()), linear.rows(), linear.columns(), group)) {
+            return "does not divide into groups of " + group + " columns and eights of rows";
+        }
+        return "stored plain";
+    }
+}
