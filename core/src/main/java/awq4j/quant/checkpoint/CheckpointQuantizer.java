@@ -12,7 +12,10 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.SortedMap;
 import java.util.TreeMap;
+import java.util.concurrent.Callable;
 import java.util.concurrent.CancellationException;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.ForkJoinPool;
 
 /**
  * Quantizes a model folder into another one that vLLM and transformers read as an AWQ checkpoint.
@@ -47,7 +50,24 @@ public final class CheckpointQuantizer {
      * @throws CancellationException if the settings' {@code stop} said so
      */
     public static QuantizationReport run(QuantizeSettings settings) {
-        return new CheckpointQuantizer(settings).run();
+        int threads = settings.cpu().threads();
+        var quantizer = new CheckpointQuantizer(settings);
+        if (threads == 0) {
+            return quantizer.run();
+        }
+        // rounding runs on the pool that its caller belongs to: one of the size that was asked for
+        try (var pool = new ForkJoinPool(threads)) {
+            return pool.submit((Callable<QuantizationReport>) quantizer::run).get();
+        } catch (ExecutionException e) {
+            switch (e.getCause()) {
+                case RuntimeException cause -> throw cause;
+                case Error cause -> throw cause;
+                case null, default -> throw new IllegalStateException(e);
+            }
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            throw new CancellationException("interrupted");
+        }
     }
 
     private QuantizationReport run() {

@@ -1,9 +1,11 @@
 package awq4j.quant.checkpoint;
 
+import awq4j.quant.Awq;
 import awq4j.quant.BlockRunner;
 import awq4j.quant.FromRecipe;
 import awq4j.quant.QuantMethod;
 import awq4j.quant.Rtn;
+import java.util.Locale;
 import java.util.Map;
 import java.util.SortedMap;
 import java.util.TreeMap;
@@ -40,6 +42,18 @@ public record MethodChoice(
     /** Plain rounding to nearest. */
     public static MethodChoice rtn() {
         return of("rtn", false, Map.of(), runner -> new Rtn());
+    }
+
+    /** Activation-aware scales and clips. */
+    public static MethodChoice awq(Awq.Settings settings) {
+        return of(
+                "awq",
+                true,
+                Map.of(
+                        "scaling", settings.scaling().name().toLowerCase(Locale.ROOT),
+                        "clip", Boolean.toString(settings.clip()),
+                        "search tokens", Integer.toString(settings.searchTokens())),
+                runner -> new Awq(runner, settings));
     }
 
     /** Carries out a recipe; needs no calibration. The recipe must stay open. */

@@ -17,7 +17,8 @@ import tools.jackson.databind.node.ObjectNode;
 /** The files of a model folder beside its tensors: configuration, tokenizer, templates, licence. */
 final class ModelFiles {
     /** What tokenizers, generation settings, chat templates and licences come as. */
-    private static final List<String> COPIED = List.of(".json", ".model", ".txt", ".jinja", ".tiktoken", ".py");
+    private static final List<String> COPIED =
+            List.of(".json", ".model", "merges.txt", "vocab.txt", ".jinja", ".tiktoken", ".py");
 
     private static final Set<String> NOT_COPIED = Set.of(
             Checkpoints.CONFIG,

@@ -22,10 +22,11 @@ import awq4j.quant.BlockWeights;
 import awq4j.quant.QuantScheme;
 import awq4j.quant.QuantScheme.Range;
 import awq4j.quant.Rtn;
-import awq4j.quant.checkpoint.TinyModels.Sizes;
 import awq4j.tensor.DType;
 import awq4j.tensor.FloatFormats;
 import awq4j.testing.GoldenFiles;
+import awq4j.testing.RandomModels;
+import awq4j.testing.RandomModels.Sizes;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -43,7 +44,7 @@ class CheckpointQuantizerTest {
     @ParameterizedTest
     @ValueSource(strings = {"llama_tiny", "opt_tiny"})
     void rtnGivesACheckpointThatRuns(String name) throws IOException {
-        Path model = TinyModels.golden(folder, name);
+        Path model = RandomModels.golden(folder, name);
         Path out = folder.resolve("out");
         var report = CheckpointQuantizer.run(
                 QuantizeSettings.of(model, out, QuantScheme.INT4_G128, MethodChoice.rtn(), null));
@@ -64,7 +65,7 @@ class CheckpointQuantizerTest {
 
     @Test
     void configIsAutoAwqs() throws IOException {
-        Path model = TinyModels.golden(folder, "llama_tiny");
+        Path model = RandomModels.golden(folder, "llama_tiny");
         Path out = folder.resolve("out");
         CheckpointQuantizer.run(QuantizeSettings.of(model, out, QuantScheme.INT4_G128, MethodChoice.rtn(), null));
         var theirs = Config.read(GoldenFiles.path("quantization/llama_tiny/autoawq_gemm_ckpt")
@@ -84,7 +85,7 @@ class CheckpointQuantizerTest {
 
     @Test
     void otherWidthsAndSchemesAreReadBack() {
-        Path model = TinyModels.llama(folder.resolve("model"), Sizes.SMALL, DType.F16, 1);
+        Path model = RandomModels.llama(folder.resolve("model"), Sizes.SMALL, DType.F16, 1);
         for (var scheme : List.of(
                 new QuantScheme(3, 32, false, Range.REFERENCE),
                 new QuantScheme(8, 48, false, Range.INCLUDE_ZERO), // 64 = 48 + 16: a short last group
@@ -98,7 +99,7 @@ class CheckpointQuantizerTest {
 
     @Test
     void bfloat16ModelsBecomeFloat16() throws IOException {
-        Path model = TinyModels.llama(folder.resolve("model"), Sizes.SMALL, DType.BF16, 2);
+        Path model = RandomModels.llama(folder.resolve("model"), Sizes.SMALL, DType.BF16, 2);
         Path out = folder.resolve("out");
         var scheme = new QuantScheme(4, 64, false, Range.REFERENCE);
         CheckpointQuantizer.run(QuantizeSettings.of(model, out, scheme, MethodChoice.rtn(), null));
@@ -118,7 +119,7 @@ class CheckpointQuantizerTest {
 
     @Test
     void largeResultsAreSpreadOverShards() throws IOException {
-        Path model = TinyModels.llama(folder.resolve("model"), Sizes.SMALL, DType.F16, 1);
+        Path model = RandomModels.llama(folder.resolve("model"), Sizes.SMALL, DType.F16, 1);
         var scheme = new QuantScheme(4, 64, false, Range.REFERENCE);
         var settings = QuantizeSettings.of(model, folder.resolve("out"), scheme, MethodChoice.rtn(), null);
         CheckpointQuantizer.run(settings.withMaxShardBytes(30_000));
@@ -129,7 +130,7 @@ class CheckpointQuantizerTest {
     @Test
     void aLinearThatDoesNotDivideStaysAsItIs() {
         // 96 columns do not divide by 64, 128 do: only down_proj is packed
-        Path model = TinyModels.llama(folder.resolve("model"), new Sizes(96, 128, 2, 4, 4, 50), DType.F32, 3);
+        Path model = RandomModels.llama(folder.resolve("model"), new Sizes(96, 128, 2, 4, 4, 50), DType.F32, 3);
         Path out = folder.resolve("out");
         var report = CheckpointQuantizer.run(QuantizeSettings.of(
                 model, out, new QuantScheme(4, 64, false, Range.REFERENCE), MethodChoice.rtn(), null));
@@ -150,7 +151,7 @@ class CheckpointQuantizerTest {
 
     @Test
     void theReportSaysWhatWasDone() throws IOException {
-        Path model = TinyModels.golden(folder, "llama_tiny");
+        Path model = RandomModels.golden(folder, "llama_tiny");
         Path out = folder.resolve("out");
         var report =
                 CheckpointQuantizer.run(QuantizeSettings.of(model, out, QuantScheme.INT4_G128, MethodChoice.rtn(), null)
@@ -185,7 +186,7 @@ class CheckpointQuantizerTest {
     }
 
     static float[] logits(Path model, String golden) {
-        int[] ids = java.util.Arrays.copyOf(TinyModels.goldenTokens(golden, "eval_ids")[0], 16);
+        int[] ids = java.util.Arrays.copyOf(RandomModels.goldenTokens(golden, "eval_ids")[0], 16);
         try (Checkpoint checkpoint = Checkpoints.open(model);
                 var backend = CpuBackend.open(CpuOptions.DEFAULT)) {
             var transformer = Transformer.open(backend, Families.spec(checkpoint), checkpoint, 16);

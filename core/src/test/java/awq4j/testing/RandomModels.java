@@ -1,11 +1,10 @@
-package awq4j.quant.checkpoint;
+package awq4j.testing;
 
 import awq4j.format.safetensors.SafetensorsWriter;
 import awq4j.format.safetensors.SafetensorsWriter.Source;
 import awq4j.tensor.DType;
 import awq4j.tensor.Shape;
 import awq4j.tensor.Tensor;
-import awq4j.testing.GoldenFiles;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
@@ -18,16 +17,17 @@ import java.util.stream.IntStream;
 import tools.jackson.databind.json.JsonMapper;
 
 /** Model folders for tests: golden ones, and Llamas of random weights in any size. */
-final class TinyModels {
-    private TinyModels() {}
+public final class RandomModels {
+    private RandomModels() {}
 
     /** Sizes of a random Llama. */
-    record Sizes(int hidden, int wide, int layers, int heads, int kvHeads, int vocabulary) {
-        static final Sizes SMALL = new Sizes(64, 128, 3, 4, 2, 96);
+    public record Sizes(int hidden, int wide, int layers, int heads, int kvHeads, int vocabulary) {
+        /** Three blocks; runs in milliseconds. */
+        public static final Sizes SMALL = new Sizes(64, 128, 3, 4, 2, 96);
     }
 
     /** A golden model with nothing but configuration and weights. */
-    static Path golden(Path folder, String name) {
+    public static Path golden(Path folder, String name) {
         try {
             Path model = Files.createDirectories(folder.resolve(name));
             Path from = GoldenFiles.path("quantization/" + name);
@@ -41,7 +41,7 @@ final class TinyModels {
     }
 
     /** Token ids that belong to a golden model. */
-    static int[][] goldenTokens(String name, String key) {
+    public static int[][] goldenTokens(String name, String key) {
         var root = JsonMapper.builder()
                 .build()
                 .readTree(GoldenFiles.path("quantization/" + name + "/tokens.json")
@@ -53,12 +53,12 @@ final class TinyModels {
     }
 
     /** A Llama of seeded random weights. */
-    static Path llama(Path folder, Sizes sizes, DType dtype, long seed) {
+    public static Path llama(Path folder, Sizes sizes, DType dtype, long seed) {
         return llama(folder, sizes, dtype, seed, (name, values) -> {});
     }
 
     /** The same, with a last look at the values of each tensor. */
-    static Path llama(Path folder, Sizes sizes, DType dtype, long seed, BiConsumer<String, float[]> edit) {
+    public static Path llama(Path folder, Sizes sizes, DType dtype, long seed, BiConsumer<String, float[]> edit) {
         try {
             Files.createDirectories(folder);
             Files.writeString(folder.resolve("config.json"), config(sizes, dtype));
@@ -107,7 +107,7 @@ final class TinyModels {
     }
 
     /** Seeded sequences of ids. */
-    static int[][] tokens(int sequences, int length, int vocabulary, long seed) {
+    public static int[][] tokens(int sequences, int length, int vocabulary, long seed) {
         var random = new Random(seed);
         return IntStream.range(0, sequences)
                 .mapToObj(i -> random.ints(length, 0, vocabulary).toArray())

@@ -1,0 +1,158 @@
+package awq4j.cli;
+
+import awq4j.format.Checkpoint;
+import awq4j.format.Checkpoints;
+import awq4j.model.family.Families;
+import awq4j.quant.Awq;
+import awq4j.quant.QuantScheme;
+import awq4j.quant.calibration.Calibration;
+import awq4j.quant.checkpoint.CheckpointQuantizer;
+import awq4j.quant.checkpoint.MethodChoice;
+import awq4j.quant.checkpoint.QuantizationReport;
+import awq4j.quant.checkpoint.QuantizeSettings;
+import awq4j.quant.checkpoint.RecipeFile;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.LinkedHashMap;
+import java.util.concurrent.Callable;
+import org.jspecify.annotations.Nullable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Parameters;
+
+/** {@code awq4j quantize}: a checkpoint of few bits from a plain one. */
+@Command(
+        name = "quantize",
+        description = {
+            "Quantize a model: a Hugging Face folder goes in, an AWQ checkpoint comes out that vLLM and transformers read"
+                    + " as well (4 bits; other widths are for awq4j only).",
+            "The model is worked on block by block. An interrupted run is continued by the same command."
+        },
+        footerHeading = "%nExamples:%n",
+        footer = {
+            "  awq4j quantize my-model --out my-model-awq",
+            "  awq4j quantize my-model --out my-model-awq --calibration notes.jsonl --samples 64",
+            "  awq4j quantize my-model --out my-model-int3 --bits 3 --recipe-out int3.recipe",
+            "  awq4j quantize my-model --out again --recipe int3.recipe"
+        })
+final class QuantizeCommand implements Callable<Integer> {
+    @Mixin
+    private CommonOptions common = new CommonOptions();
+
+    @Parameters(paramLabel = "MODEL", description = "Folder of a model in float16, bfloat16 or float32; only read.")
+    @SuppressWarnings("NullAway.Init") // required
+    private Path model;
+
+    @Option(
+            names = {"-o", "--out"},
+            required = true,
+            paramLabel = "DIR",
+            description = "Folder to make; it appears when it is complete.")
+    @SuppressWarnings("NullAway.Init") // required
+    private Path out;
+
+    @Mixin
+    private SchemeOptions scheme = new SchemeOptions();
+
+    @Mixin
+    private CalibrationOptions calibration = new CalibrationOptions();
+
+    @Option(
+            names = "--recipe-out",
+            paramLabel = "FILE",
+            description = "Also save what the search found: with it the model is packed again in seconds.")
+    private @Nullable Path recipeOut;
+
+    @Option(
+            names = "--recipe",
+            paramLabel = "FILE",
+            description = "Use what an earlier search found for this model; no calibration.")
+    private @Nullable Path recipe;
+
+    @Mixin
+    private KernelOptions kernels = new KernelOptions();
+
+    @Option(names = "--force", description = "Replace a model that lies at DIR.")
+    private boolean force;
+
+    @Option(names = "--restart", description = "Begin anew instead of continuing an interrupted run.")
+    private boolean restart;
+
+    @Override
+    public Integer call() throws IOException {
+        check();
+        Path source = ModelFolder.of(model);
+        if (recipe != null) {
+            try (RecipeFile opened = RecipeFile.open(recipe)) {
+                run(source, scheme.over(opened.header().scheme()), MethodChoice.recipe(opened), null);
+            }
+        } else if (scheme.method() == SchemeOptions.Method.RTN) {
+            run(source, scheme.over(QuantScheme.INT4_G128), MethodChoice.rtn(), null);
+        } else {
+            QuantScheme chosen = scheme.over(QuantScheme.INT4_G128);
+            run(source, chosen, MethodChoice.awq(scheme.awq(Awq.Settings.DEFAULT)), calibration(source));
+        }
+        return 0;
+    }
+
+    private void check() {
+        boolean searches = recipe == null && scheme.method() == SchemeOptions.Method.AWQ;
+        if (recipe != null && recipeOut != null) {
+            throw common.wrongUsage("--recipe uses a recipe, --recipe-out saves one: give one of them");
+        }
+        if (recipe != null && scheme.searchWasChosen()) {
+            throw common.wrongUsage("--recipe has been found already: --method, --scaling, --no-clip and"
+                    + " --search-tokens go without it");
+        }
+        if (!searches && calibration.given()) {
+            throw common.wrongUsage((recipe == null ? "--method rtn" : "--recipe")
+                    + " looks at no text: --calibration, --samples, --sequence-length and --seed go without it");
+        }
+        if (!searches && recipe == null && (recipeOut != null || scheme.searchSettingsGiven())) {
+            throw common.wrongUsage(
+                    "--method rtn searches nothing: --recipe-out, --scaling, --no-clip and --search-tokens go with awq");
+        }
+        calibration.check();
+    }
+
+    private Calibration calibration(Path source) {
+        try (Checkpoint checkpoint = Checkpoints.open(source)) {
+            if (checkpoint.quantization().isPresent()) {
+                throw new Refusal(model
+                        + " is quantized already; quantizing starts from a model in float16, bfloat16 or" + " float32");
+            }
+            return calibration.read(source, Families.spec(checkpoint).contextLength());
+        }
+    }
+
+    private void run(Path source, QuantScheme chosen, MethodChoice method, @Nullable Calibration text)
+            throws IOException {
+        long start = System.nanoTime();
+        QuantizationReport report;
+        try (var watch = new QuantizeWatch(common.screen(), common.interruption(), out)) {
+            var settings = QuantizeSettings.of(source, out, chosen, method, text)
+                    .withRecipeOut(recipeOut)
+                    .replacing(force, restart)
+                    .withCpu(kernels.cpu())
+                    .madeBy("awq4j " + Version.number() + " (commit " + Version.commit() + ")")
+                    .watched(watch, common.interruption()::requested);
+            report = CheckpointQuantizer.run(settings);
+        }
+        double seconds = (System.nanoTime() - start) / 1e9;
+        QuantizeSummary.lines(report, out, seconds, next(source)).forEach(common.screen()::say);
+        var json = new LinkedHashMap<String, Object>();
+        json.put("output", out.toString());
+        json.put("seconds", seconds);
+        json.put("report", report);
+        common.writeJson(json);
+    }
+
+    private String next(Path source) throws IOException {
+        Path settings = source.resolve("tokenizer_config.json");
+        boolean template = Files.exists(source.resolve("chat_template.jinja"))
+                || (Files.isRegularFile(settings) && Files.readString(settings).contains("\"chat_template\""));
+        return template ? "awq4j chat " + out : "awq4j run " + out + " --prompt \"Once upon a time\"";
+    }
+}

@@ -1,0 +1,128 @@
+package awq4j.cli;
+
+import awq4j.quant.Awq;
+import awq4j.quant.QuantScheme;
+import awq4j.quant.QuantScheme.Range;
+import awq4j.quant.Scaling;
+import java.util.Locale;
+import org.jspecify.annotations.Nullable;
+import picocli.CommandLine.ITypeConverter;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.Spec;
+import picocli.CommandLine.TypeConversionException;
+
+/** What weights become, and by which method. */
+final class SchemeOptions {
+    @Spec(Spec.Target.MIXEE)
+    @SuppressWarnings("NullAway.Init") // picocli sets it before the command runs
+    private CommandSpec command;
+
+    @Option(
+            names = "--method",
+            paramLabel = "NAME",
+            description = "awq (default): scales and clips found on calibration text; rtn: plain rounding, in seconds.")
+    private @Nullable Method method;
+
+    @Option(
+            names = "--bits",
+            paramLabel = "N",
+            description = "Bits of a code, 2 to 8, default 4. Other programs read 4 only.")
+    private @Nullable Integer bits;
+
+    @Option(
+            names = "--group-size",
+            paramLabel = "N",
+            description = "Columns that share a scale, default 128; -1 for whole rows.")
+    private @Nullable Integer groupSize;
+
+    @Option(names = "--symmetric", description = "Fix the zero at the middle code.")
+    private boolean symmetric;
+
+    @Option(
+            names = "--range",
+            paramLabel = "KIND",
+            converter = RangeConverter.class,
+            description = "reference (default): from a group's least to its greatest value, as llm-awq and AutoAWQ do;"
+                    + " include-zero: extended to zero, which helps groups of one sign.")
+    private @Nullable Range range;
+
+    @Option(
+            names = "--scaling",
+            paramLabel = "KIND",
+            description = "plain or duo: the scales that AWQ tries, llm-awq's or AutoAWQ's.")
+    private @Nullable Scaling scaling;
+
+    @Option(names = "--no-clip", description = "Leave out AWQ's second search, that of clips.")
+    private boolean noClip;
+
+    @Option(
+            names = "--search-tokens",
+            paramLabel = "N",
+            description = "Calibration tokens that losses are measured on; time grows with it.")
+    private @Nullable Integer searchTokens;
+
+    /** Methods by the names of the command line. */
+    enum Method {
+        AWQ,
+        RTN
+    }
+
+    /** {@code include-zero}, as the user writes it. */
+    static final class RangeConverter implements ITypeConverter<Range> {
+        @Override
+        public Range convert(String value) {
+            return switch (value.toLowerCase(Locale.ROOT)) {
+                case "reference" -> Range.REFERENCE;
+                case "include-zero" -> Range.INCLUDE_ZERO;
+                default -> throw new TypeConversionException("expected reference or include-zero, was '" + value + "'");
+            };
+        }
+    }
+
+    Method method() {
+        return method == null ? Method.AWQ : method;
+    }
+
+    /** Whether something was said about how to search. */
+    boolean searchWasChosen() {
+        return method != null || searchSettingsGiven();
+    }
+
+    boolean searchSettingsGiven() {
+        return scaling != null || noClip || searchTokens != null;
+    }
+
+    /** What was asked for, and {@code otherwise} where nothing was. */
+    QuantScheme over(QuantScheme otherwise) {
+        try {
+            return new QuantScheme(
+                    bits == null ? otherwise.bits() : bits,
+                    groupSize == null ? otherwise.groupSize() : groupSize,
+                    symmetric || otherwise.symmetric(),
+                    range == null ? otherwise.range() : range);
+        } catch (IllegalArgumentException e) {
+            throw wrong(e);
+        }
+    }
+
+    /** What was asked for, and {@code otherwise} where nothing was. */
+    Awq.Settings awq(Awq.Settings otherwise) {
+        try {
+            return new Awq.Settings(
+                    scaling == null ? otherwise.scaling() : scaling,
+                    otherwise.clip() && !noClip,
+                    searchTokens == null ? otherwise.searchTokens() : searchTokens);
+        } catch (IllegalArgumentException e) {
+            throw wrong(e);
+        }
+    }
+
+    private ParameterException wrong(IllegalArgumentException e) {
+        String message = String.valueOf(e.getMessage())
+                .replace("groupSize", "group-size")
+                .replace("searchTokens", "search-tokens");
+        return new ParameterException(command.commandLine(), "--" + message);
+    }
+}
