@@ -4,7 +4,8 @@ import awq4j.weight.WeightLayout.Grouped;
 
 /**
  * How codes lie in the 32-bit lane of their row, and how groups follow each other: 8 codes of 4 bits or 4 of 8 bits,
- * even columns in the lower 16 bits, odd ones in the upper, so that kernels on 16-bit lanes can read them too.
+ * even columns in the lower 16 bits, odd ones in the upper: one shift gives the other half, and kernels on 16-bit lanes
+ * could read them too.
  *
  * @param bits that a code takes, 4 or 8
  * @param groups in a row
@@ -57,13 +58,43 @@ record CodeOrder(int bits, int groupSize, int columns, int groups, int loads, in
         return 2 * (place % half) + place / half;
     }
 
-    /** Bytes of a group of two vectors of rows: scales, zeros, codes. */
-    long recordBytes(int group) {
-        return (4L + 2L * loads(group)) * Lanes.BYTES;
+    /** The place of a column's code: the inverse of {@link #column}. */
+    int placeOf(int column) {
+        return column % 2 * (codes() / 2) + column / 2;
     }
 
-    /** Bytes of all groups of two vectors of rows. */
-    long bandBytes() {
-        return (groups - 1) * recordBytes(0) + recordBytes(groups - 1);
+    /** What a code at a place is to be multiplied by when it is masked in its 16-bit half and not shifted down. */
+    float factor(int place) {
+        return 1f / (1 << bits * (place % (codes() / 2)));
+    }
+
+    /** Lowest code bits of each 16-bit half of a lane. */
+    int mask() {
+        return (1 << bits) - 1;
+    }
+
+    /** Bytes of one vector of rows in a group: scales, zeros, codes. */
+    int vectorBytes(int group) {
+        return (2 + loads(group)) * Lanes.BYTES;
+    }
+
+    /** Bytes of all groups of one vector of rows. */
+    long rowsBytes() {
+        return (groups - 1L) * vectorBytes(0) + vectorBytes(groups - 1);
+    }
+
+    /**
+     * Where a vector of rows begins in a group. Panels follow each other; in a panel groups do; in a group the panel's
+     * vectors, so that one token's product reads the memory from front to back.
+     *
+     * @param vector counted from the first row
+     * @param vectors of all rows; the last panel may have fewer than the others
+     */
+    long place(int vector, int group, int vectors) {
+        int panel = vector / Lanes.PANEL_VECTORS;
+        int height = Math.min(Lanes.PANEL_VECTORS, vectors - panel * Lanes.PANEL_VECTORS);
+        return panel * Lanes.PANEL_VECTORS * rowsBytes()
+                + (long) group * height * vectorBytes(0)
+                + (long) vector % Lanes.PANEL_VECTORS * vectorBytes(group);
     }
 }

@@ -96,8 +96,8 @@ final class DenseWeight extends TiledWeight {
     void prepareOne(float[] x, float[] prepared) {}
 
     @Override
-    void multiplyOne(float[] x, float[] prepared, float[] sums, int band, Scratch scratch) {
-        int height = Math.min(PAIR, rows() - band * PAIR);
+    void multiplyOne(float[] x, float[] prepared, float[] sums, int panel, Scratch scratch) {
+        int height = Math.min(Lanes.PANEL, rows() - panel * Lanes.PANEL);
         float[] pieces = scratch.floats(1, TOGETHER * PIECE);
         for (int r = 0; r < height; r += TOGETHER) {
             for (int i = 0; i < TOGETHER; i++) {
@@ -106,7 +106,7 @@ final class DenseWeight extends TiledWeight {
             for (int k = 0; k < columns(); k += PIECE) {
                 int count = Math.min(PIECE, columns() - k);
                 for (int i = 0; i < Math.min(TOGETHER, height - r); i++) {
-                    read(band * PAIR + r + i, k, count, pieces, i * PIECE, scratch);
+                    read(panel * Lanes.PANEL + r + i, k, count, pieces, i * PIECE, scratch);
                 }
                 dots(x, k, pieces, count, sums, r);
             }

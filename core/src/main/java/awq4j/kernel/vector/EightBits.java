@@ -19,69 +19,50 @@ final class EightBits {
 
     private EightBits() {}
 
-    /** As {@link FourBits#multiply}. */
-    static void multiply(MemorySegment w, long at, int groups, int loads, int lastLoads, float[] x, float[] out) {
-        FloatVector sum0 = FloatVector.zero(F);
-        FloatVector sum1 = FloatVector.zero(F);
-        int sums = ((groups - 1) * loads + lastLoads) * 4;
-        int k = 0;
-        long record = at;
-        for (int g = 0; g < groups; g++) {
-            int n = g == groups - 1 ? lastLoads : loads;
-            long codes = record + 4 * B;
-            FloatVector a0 = FloatVector.zero(F);
-            FloatVector a1 = FloatVector.zero(F);
-            FloatVector b0 = FloatVector.zero(F);
-            FloatVector b1 = FloatVector.zero(F);
-            for (int j = 0; j < n; j++) {
-                IntVector v0 = IntVector.fromMemorySegment(I, w, codes + j * (2 * B), LE);
-                IntVector v1 = IntVector.fromMemorySegment(I, w, codes + j * (2 * B) + B, LE);
-                FloatVector y = FloatVector.broadcast(F, x[k + j * 4]);
-                a0 = ((FloatVector) v0.and(0xff).convert(I2F, 0)).fma(y, a0);
-                a1 = ((FloatVector) v1.and(0xff).convert(I2F, 0)).fma(y, a1);
-                y = FloatVector.broadcast(F, x[k + j * 4 + 1]);
-                b0 = ((FloatVector) v0.and(0xff00).convert(I2F, 0)).fma(y, b0);
-                b1 = ((FloatVector) v1.and(0xff00).convert(I2F, 0)).fma(y, b1);
-                y = FloatVector.broadcast(F, x[k + j * 4 + 2]);
-                a0 = ((FloatVector) v0.and(0xff0000).convert(I2F, 0)).fma(y, a0);
-                a1 = ((FloatVector) v1.and(0xff0000).convert(I2F, 0)).fma(y, a1);
-                y = FloatVector.broadcast(F, x[k + j * 4 + 3]);
-                b0 = ((FloatVector) v0.lanewise(VectorOperators.LSHR, 24).convert(I2F, 0)).fma(y, b0);
-                b1 = ((FloatVector) v1.lanewise(VectorOperators.LSHR, 24).convert(I2F, 0)).fma(y, b1);
-            }
-            FloatVector total = FloatVector.broadcast(F, -x[sums + g]);
-            FloatVector s0 = FloatVector.fromMemorySegment(F, w, record, LE);
-            FloatVector s1 = FloatVector.fromMemorySegment(F, w, record + B, LE);
-            FloatVector z0 = FloatVector.fromMemorySegment(F, w, record + 2 * B, LE);
-            FloatVector z1 = FloatVector.fromMemorySegment(F, w, record + 3 * B, LE);
-            sum0 = z0.fma(total, a0.add(b0)).fma(s0, sum0);
-            sum1 = z1.fma(total, a1.add(b1)).fma(s1, sum1);
-            k += n * 4;
-            record = codes + n * (2 * B);
+    /**
+     * Sums code * x over one group, for one vector of rows and one token.
+     *
+     * @param at where the vector's scales stand
+     * @param loads vectors of codes
+     * @param x activations by place, a vector each, from {@code k} on
+     * @param out receives a vector of sums
+     * @param mask the lowest code of a lane; a variable, because the compiler would load a constant again each time
+     */
+    static void multiply(MemorySegment w, long at, int loads, float[] x, int k, float[] out, int mask) {
+        IntVector m0 = IntVector.broadcast(I, mask);
+        IntVector m1 = m0.lanewise(VectorOperators.LSHL, 8);
+        FloatVector a = FloatVector.zero(F);
+        FloatVector b = FloatVector.zero(F);
+        FloatVector c = FloatVector.zero(F);
+        FloatVector d = FloatVector.zero(F);
+        long codes = at + 2 * B;
+        for (int j = 0; j < loads; j++) {
+            IntVector v = IntVector.fromMemorySegment(I, w, codes + j * B, LE);
+            int o = k + j * (4 * L);
+            a = ((FloatVector) v.and(m0).convert(I2F, 0)).fma(FloatVector.fromArray(F, x, o), a);
+            b = ((FloatVector) v.and(m1).convert(I2F, 0)).fma(FloatVector.fromArray(F, x, o + L), b);
+            IntVector h = v.lanewise(VectorOperators.LSHR, 16);
+            c = ((FloatVector) h.and(m0).convert(I2F, 0)).fma(FloatVector.fromArray(F, x, o + 2 * L), c);
+            d = ((FloatVector) h.and(m1).convert(I2F, 0)).fma(FloatVector.fromArray(F, x, o + 3 * L), d);
         }
-        sum0.intoArray(out, 0);
-        sum1.intoArray(out, L);
+        a.add(b).add(c.add(d)).intoArray(out, 0);
     }
 
-    /** As {@link FourBits#decode}. */
-    static void decode(MemorySegment w, long record, int from, int to, float[] tile, int at) {
-        FloatVector s0 = FloatVector.fromMemorySegment(F, w, record, LE);
-        FloatVector s1 = FloatVector.fromMemorySegment(F, w, record + B, LE);
-        FloatVector z0 = FloatVector.fromMemorySegment(F, w, record + 2 * B, LE);
-        FloatVector z1 = FloatVector.fromMemorySegment(F, w, record + 3 * B, LE);
-        long codes = record + 4 * B;
-        int o = at;
+    /**
+     * Decodes vectors of codes {@code from} to before {@code to} of one group, as scale * (code - zero), columns in the
+     * matrix's order, {@link Lanes#PAIR} floats apart.
+     */
+    static void decode(MemorySegment w, long at, int from, int to, float[] tile, int tileAt) {
+        FloatVector scale = FloatVector.fromMemorySegment(F, w, at, LE);
+        FloatVector zero = FloatVector.fromMemorySegment(F, w, at + B, LE);
+        long codes = at + 2 * B;
+        int o = tileAt;
         for (int j = from; j < to; j++) {
-            IntVector v0 = IntVector.fromMemorySegment(I, w, codes + j * (2 * B), LE);
-            IntVector v1 = IntVector.fromMemorySegment(I, w, codes + j * (2 * B) + B, LE);
-            value(v0, 0, z0, s0).intoArray(tile, o);
-            value(v1, 0, z1, s1).intoArray(tile, o + L);
-            value(v0, 16, z0, s0).intoArray(tile, o + PAIR);
-            value(v1, 16, z1, s1).intoArray(tile, o + PAIR + L);
-            value(v0, 8, z0, s0).intoArray(tile, o + 2 * PAIR);
-            value(v1, 8, z1, s1).intoArray(tile, o + 2 * PAIR + L);
-            value(v0, 24, z0, s0).intoArray(tile, o + 3 * PAIR);
-            value(v1, 24, z1, s1).intoArray(tile, o + 3 * PAIR + L);
+            IntVector v = IntVector.fromMemorySegment(I, w, codes + j * B, LE);
+            value(v, 0, zero, scale).intoArray(tile, o);
+            value(v, 16, zero, scale).intoArray(tile, o + PAIR);
+            value(v, 8, zero, scale).intoArray(tile, o + 2 * PAIR);
+            value(v, 24, zero, scale).intoArray(tile, o + 3 * PAIR);
             o += 4 * PAIR;
         }
     }

@@ -2,7 +2,6 @@ package awq4j.kernel.vector;
 
 import awq4j.kernel.BackendException;
 import jdk.incubator.vector.FloatVector;
-import jdk.incubator.vector.IntVector;
 import jdk.incubator.vector.VectorShape;
 import jdk.incubator.vector.VectorSpecies;
 
@@ -22,6 +21,12 @@ final class Lanes {
     /** Floats in two vectors: the rows, positions or features that the micro-kernels compute at once. */
     static final int PAIR = 2 * COUNT;
 
+    /** Vectors of rows that one token is multiplied with in turn, while its activations stay in the nearest cache. */
+    static final int PANEL_VECTORS = 4;
+
+    /** Rows of a panel. */
+    static final int PANEL = PANEL_VECTORS * COUNT;
+
     /** Bytes of a vector. */
     static final int BYTES = FLOATS.vectorByteSize();
 
@@ -39,10 +44,5 @@ final class Lanes {
             default ->
                 throw new BackendException("system property " + PROPERTY + " should be 128, 256 or 512, was " + forced);
         };
-    }
-
-    /** The vector type of the ints, for {@code convert}; here so that nobody needs the cast. */
-    static FloatVector toFloats(IntVector ints) {
-        return (FloatVector) ints.convert(jdk.incubator.vector.VectorOperators.I2F, 0);
     }
 }

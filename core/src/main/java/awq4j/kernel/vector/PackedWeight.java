@@ -8,11 +8,13 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
+import java.util.Arrays;
+import jdk.incubator.vector.FloatVector;
 
 /**
- * Codes with rows in lanes, off the heap, aligned to cache lines, in one stream: for each band of {@link Lanes#PAIR} rows
- * and each group, two vectors of scales, two of zeros, then pairs of vectors of codes. Decode and prefill read the same
- * copy. The memory is freed when the weight is collected.
+ * Codes with rows in lanes, off the heap, aligned to cache lines, in one stream: for each panel of four vectors of rows,
+ * each group, and each of the four, a vector of scales, one of zeros, then vectors of codes, eight or four codes a lane.
+ * Decode and prefill read the same copy. The memory is freed when the weight is collected.
  */
 final class PackedWeight extends TiledWeight {
     private static final long ALIGNMENT = 64;
@@ -25,36 +27,37 @@ final class PackedWeight extends TiledWeight {
     private static final int PAIR = Lanes.PAIR;
 
     private final CodeOrder order;
+    private final int vectors;
     private final MemorySegment memory;
 
     PackedWeight(Weight weight, Grouped layout) {
         super(weight);
         this.order = CodeOrder.of(layout, weight.columns());
-        int bands = (weight.rows() + PAIR - 1) / PAIR;
-        this.memory = Arena.ofAuto().allocate(bands * order.bandBytes(), ALIGNMENT);
-        byte[] row = new byte[layout.rowBytes(weight.columns()) + Integer.BYTES]; // ints may be read behind the end
+        this.vectors = (weight.rows() + L - 1) / L;
+        this.memory = Arena.ofAuto().allocate(vectors * order.rowsBytes(), ALIGNMENT);
+        int bytes = layout.rowBytes(weight.columns());
+        byte[] row = new byte[bytes + Integer.BYTES]; // ints may be read behind the end
+        MemorySegment codes = MemorySegment.ofArray(row);
         for (int r = 0; r < weight.rows(); r++) {
-            MemorySegment.copy(
-                    weight.values(), ValueLayout.JAVA_BYTE, (long) r * (row.length - 4), row, 0, row.length - 4);
-            pack(weight, layout, r, MemorySegment.ofArray(row));
+            MemorySegment.copy(weight.values(), ValueLayout.JAVA_BYTE, (long) r * bytes, row, 0, bytes);
+            pack(weight, layout, r, codes);
         }
     }
 
     private void pack(Weight weight, Grouped layout, int row, MemorySegment codes) {
-        long record = row / PAIR * order.bandBytes();
-        long lane = row % PAIR * (long) Float.BYTES;
+        long lane = row % L * (long) Float.BYTES;
         for (int g = 0; g < order.groups(); g++) {
-            memory.set(FLOAT, record + lane, WeightCodec.scale(weight, layout, row, g));
-            memory.set(FLOAT, record + 2 * Lanes.BYTES + lane, WeightCodec.zero(weight, layout, row, g));
+            long at = order.place(row / L, g, vectors) + lane;
+            memory.set(FLOAT, at, WeightCodec.scale(weight, layout, row, g));
+            memory.set(FLOAT, at + Lanes.BYTES, WeightCodec.zero(weight, layout, row, g));
             for (int j = 0; j < order.loads(g); j++) {
                 int from = order.start(g) + j * order.codes();
                 int count = Math.min(order.codes(), order.start(g) + order.length(g) - from);
                 memory.set(
                         INT,
-                        record + (4 + 2 * j) * (long) Lanes.BYTES + lane,
+                        at + (2L + j) * Lanes.BYTES,
                         order.bits() == 4 ? four(codes, from, count) : eight(codes, from, count));
             }
-            record += order.recordBytes(g);
         }
     }
 
@@ -81,23 +84,15 @@ final class PackedWeight extends TiledWeight {
 
     @Override
     public void decodeRow(int row, float[] out, int at) {
-        long record = row / PAIR * order.bandBytes();
-        long lane = row % PAIR * (long) Float.BYTES;
-        int mask = (1 << order.bits()) - 1;
         for (int g = 0; g < order.groups(); g++) {
-            float scale = memory.get(FLOAT, record + lane);
-            float zero = memory.get(FLOAT, record + 2 * Lanes.BYTES + lane);
-            int end = order.start(g) + order.length(g);
-            for (int j = 0; j < order.loads(g); j++) {
-                int codes = memory.get(INT, record + (4 + 2 * j) * (long) Lanes.BYTES + lane);
-                for (int place = 0; place < order.codes(); place++) {
-                    int column = order.start(g) + j * order.codes() + order.column(place);
-                    if (column < end) {
-                        out[at + column] = scale * ((codes >>> order.bits() * place & mask) - zero);
-                    }
-                }
+            long from = order.place(row / L, g, vectors) + row % L * (long) Float.BYTES;
+            float scale = memory.get(FLOAT, from);
+            float zero = memory.get(FLOAT, from + Lanes.BYTES);
+            for (int k = 0; k < order.length(g); k++) {
+                int codes = memory.get(INT, from + (2L + k / order.codes()) * Lanes.BYTES);
+                int code = codes >>> order.bits() * order.placeOf(k % order.codes()) & order.mask();
+                out[at + order.start(g) + k] = scale * (code - zero);
             }
-            record += order.recordBytes(g);
         }
     }
 
@@ -119,7 +114,7 @@ final class PackedWeight extends TiledWeight {
                 int copied = Math.clamp(length - k, 0, count);
                 int place = to + piece * distance + within;
                 System.arraycopy(x, at + order.start(g) + k, prepared, place, copied);
-                java.util.Arrays.fill(prepared, place + copied, place + count, 0);
+                Arrays.fill(prepared, place + copied, place + count, 0);
                 k += count;
             }
         }
@@ -128,28 +123,29 @@ final class PackedWeight extends TiledWeight {
     @Override
     void decodeTile(int band, int from, int to, float[] tile, Scratch scratch) {
         int width = order.loads() * order.codes();
-        long start = band * order.bandBytes();
         for (int g = from / width; g < order.groups() && order.paddedStart(g) < to; g++) {
-            long record = start + g * order.recordBytes(0);
-            int firstLoad = Math.max(0, from - order.paddedStart(g)) / order.codes();
-            int lastLoad = Math.min(order.loads(g), (to - order.paddedStart(g)) / order.codes());
-            int at = (order.paddedStart(g) + firstLoad * order.codes() - from) * PAIR;
-            if (order.bits() == 4) {
-                FourBits.decode(memory, record, firstLoad, lastLoad, tile, at);
-            } else {
-                EightBits.decode(memory, record, firstLoad, lastLoad, tile, at);
+            int first = Math.max(0, from - order.paddedStart(g)) / order.codes();
+            int last = Math.min(order.loads(g), (to - order.paddedStart(g)) / order.codes());
+            int at = (order.paddedStart(g) + first * order.codes() - from) * PAIR;
+            for (int v = 0; v < Math.min(2, vectors - 2 * band); v++) {
+                long record = order.place(2 * band + v, g, vectors);
+                if (order.bits() == 4) {
+                    FourBits.decode(memory, record, first, last, tile, at + v * L);
+                } else {
+                    EightBits.decode(memory, record, first, last, tile, at + v * L);
+                }
             }
         }
     }
 
     @Override
     int preparedForOne() {
-        return order.paddedColumns() + order.groups();
+        return order.paddedColumns() * L + order.groups();
     }
 
     /**
-     * Activations in the order of the codes, divided by the power of two that a code is too large by when it is masked
-     * and not shifted; then each group's sum, which the zeros need.
+     * Activations in the order of the codes, each in all lanes of a vector, divided by the power of two that a code is too
+     * large by when it is masked and not shifted; then each group's sum, which the zeros need.
      */
     @Override
     void prepareOne(float[] x, float[] prepared) {
@@ -161,28 +157,46 @@ final class PackedWeight extends TiledWeight {
             for (int k = 0; k < length; k++) {
                 sum += x[start + k];
             }
-            prepared[order.paddedColumns() + g] = (float) sum;
+            prepared[order.paddedColumns() * L + g] = (float) sum;
             int to = order.paddedStart(g);
             for (int j = 0; j < order.loads(g); j++) {
-                float factor = 1;
                 for (int place = 0; place < codes; place++) {
                     int k = j * codes + order.column(place);
-                    float value = k < length ? x[start + k] : 0;
-                    // the last code is shifted: masked it would be a negative number
-                    prepared[to + j * codes + place] = place == codes - 1 ? value : value * factor;
-                    factor /= 1 << order.bits();
+                    float value = k < length ? x[start + k] * order.factor(place) : 0;
+                    FloatVector.broadcast(Lanes.FLOATS, value).intoArray(prepared, (to + j * codes + place) * L);
                 }
             }
         }
     }
 
     @Override
-    void multiplyOne(float[] x, float[] prepared, float[] sums, int band, Scratch scratch) {
-        long at = band * order.bandBytes();
-        if (order.bits() == 4) {
-            FourBits.multiply(memory, at, order.groups(), order.loads(), order.lastLoads(), prepared, sums);
-        } else {
-            EightBits.multiply(memory, at, order.groups(), order.loads(), order.lastLoads(), prepared, sums);
+    void multiplyOne(float[] x, float[] prepared, float[] sums, int panel, Scratch scratch) {
+        int first = panel * Lanes.PANEL_VECTORS;
+        int height = Math.min(Lanes.PANEL_VECTORS, vectors - first);
+        float[] products = scratch.floats(1, L);
+        Arrays.fill(sums, 0, Lanes.PANEL, 0);
+        long at = order.place(first, 0, vectors);
+        for (int g = 0; g < order.groups(); g++) {
+            int from = order.paddedStart(g) * L;
+            float sum = prepared[order.paddedColumns() * L + g];
+            for (int v = 0; v < height; v++) {
+                if (order.bits() == 4) {
+                    FourBits.multiply(memory, at, order.loads(g), prepared, from, products, order.mask());
+                } else {
+                    EightBits.multiply(memory, at, order.loads(g), prepared, from, products, order.mask());
+                }
+                scale(memory, at, products, sum, sums, v * L);
+                at += order.vectorBytes(g);
+            }
         }
+    }
+
+    /** {@code out += scale * (products - zero * sum)}. */
+    private static void scale(MemorySegment w, long at, float[] products, float sum, float[] out, int o) {
+        FloatVector scale = FloatVector.fromMemorySegment(Lanes.FLOATS, w, at, ByteOrder.LITTLE_ENDIAN);
+        FloatVector zero = FloatVector.fromMemorySegment(Lanes.FLOATS, w, at + Lanes.BYTES, ByteOrder.LITTLE_ENDIAN);
+        zero.fma(FloatVector.broadcast(Lanes.FLOATS, -sum), FloatVector.fromArray(Lanes.FLOATS, products, 0))
+                .fma(scale, FloatVector.fromArray(Lanes.FLOATS, out, o))
+                .intoArray(out, o);
     }
 }

@@ -15,7 +15,7 @@ import org.jspecify.annotations.Nullable;
  */
 abstract class TiledWeight implements CpuWeight {
     /** Tokens whose activations, for the columns of one tile, stay in the second-level cache: 192 KiB. */
-    private static final int TOKENS = 32 * MicroKernel.ROWS;
+    private static final int TOKENS = 192 / MicroKernel.ROWS * MicroKernel.ROWS;
 
     private static final int STRIDE = MicroKernel.STRIDE;
     private static final int PAIR = Lanes.PAIR;
@@ -44,8 +44,8 @@ abstract class TiledWeight implements CpuWeight {
      */
     abstract void decodeTile(int band, int from, int to, float[] tile, Scratch scratch);
 
-    /** One token. */
-    abstract void multiplyOne(float[] x, float[] prepared, float[] sums, int band, Scratch scratch);
+    /** One token times the rows of a panel, {@link Lanes#PANEL} sums. */
+    abstract void multiplyOne(float[] x, float[] prepared, float[] sums, int panel, Scratch scratch);
 
     /** Floats that one token's preparation takes, 0 for none. */
     abstract int preparedForOne();
@@ -74,7 +74,7 @@ abstract class TiledWeight implements CpuWeight {
 
     @Override
     public final int rowStep() {
-        return PAIR;
+        return Lanes.PANEL;
     }
 
     @Override
@@ -112,10 +112,10 @@ abstract class TiledWeight implements CpuWeight {
             }
             return;
         }
-        float[] sums = scratch.floats(0, PAIR);
-        for (int row = rowFrom; row < rowTo; row += PAIR) {
-            multiplyOne(x, prepared, sums, row / PAIR, scratch);
-            deliver(sums, 0, bias, out, row, Math.min(PAIR, rowTo - row), row);
+        float[] sums = scratch.floats(0, Lanes.PANEL);
+        for (int row = rowFrom; row < rowTo; row += Lanes.PANEL) {
+            multiplyOne(x, prepared, sums, row / Lanes.PANEL, scratch);
+            deliver(sums, 0, bias, out, row, Math.min(Lanes.PANEL, rowTo - row), row);
         }
     }
 
