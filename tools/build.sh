@@ -76,8 +76,9 @@ forget_old_builds() {
 warm_up() {
     begin_progress
     rm -f "$APP/start.aot"
-    (export AWQ4J_JAVA_OPTS='' && start '' "-XX:AOTCacheOutput=$APP/start.aot" awq4j.cli.Rehearsal) \
+    (export AWQ4J_JAVA_OPTS='-Xlog:aot*=error,cds*=error' && start '' "-XX:AOTCacheOutput=$APP/start.aot" awq4j.cli.Rehearsal) \
         >"$STATE/warm-up.log" 2>&1 </dev/null
+    rm -f "$APP/start.aot.config"
     jdk_identity >"$APP/warm"
 }
 

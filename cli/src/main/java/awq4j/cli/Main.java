@@ -28,6 +28,7 @@ import picocli.CommandLine.UnmatchedArgumentException;
             RunCommand.class,
             ChatCommand.class,
             InspectCommand.class,
+            InfoCommand.class,
             CompletionCommand.class
         },
         exitCodeListHeading = "%nExit codes:%n",
@@ -68,6 +69,8 @@ public final class Main implements Runnable {
      * @param arguments the command line, without the program's name
      */
     public static void main(String[] arguments) {
+        // The tokenizer library logs by SLF4J, which would complain at every start that nobody listens.
+        System.getProperties().putIfAbsent("slf4j.internal.verbosity", "ERROR");
         var interruption = new Interruption();
         interruption.install();
         int code = execute(Screen.system(), interruption, arguments);
@@ -167,7 +170,7 @@ public final class Main implements Runnable {
     private static String suggestion(ParameterException wrong) {
         if (wrong instanceof UnmatchedArgumentException unmatched) {
             var suggestions = unmatched.getSuggestions();
-            return suggestions.isEmpty() ? "" : "; did you mean " + String.join(" or ", suggestions) + "?";
+            return suggestions.isEmpty() ? "" : "; did you mean " + suggestions.getFirst() + "?";
         }
         return "";
     }

@@ -27,11 +27,7 @@ final class NativeTokenizer {
      * @throws BackendException if the library has no native code for this machine
      */
     NativeTokenizer(String json) {
-        try {
-            LibUtils.checkStatus();
-        } catch (LinkageError | RuntimeException e) {
-            throw notLoaded(e);
-        }
+        load();
         long created;
         try {
             created = TokenizersLibrary.LIB.createTokenizerFromString(json);
@@ -42,6 +38,15 @@ final class NativeTokenizer {
         TokenizersLibrary.LIB.disableTruncation(handle);
         TokenizersLibrary.LIB.disablePadding(handle);
         CLEANER.register(this, () -> TokenizersLibrary.LIB.deleteTokenizer(created));
+    }
+
+    /** @throws BackendException if the library has no native code for this machine */
+    static void load() {
+        try {
+            LibUtils.checkStatus();
+        } catch (LinkageError | RuntimeException e) {
+            throw notLoaded(e);
+        }
     }
 
     private static BackendException notLoaded(Throwable e) {

@@ -37,6 +37,15 @@ public final class Tokenizer {
     }
 
     /**
+     * Loads the tokenizer library's native code, as the first tokenizer would.
+     *
+     * @throws awq4j.kernel.BackendException if there is none for this machine, or it cannot be unpacked; says why
+     */
+    public static void loadEngine() {
+        NativeTokenizer.load();
+    }
+
+    /**
      * Opens the tokenizer of a model folder: {@code tokenizer.json}; without one, {@code tokenizer.model}
      * (SentencePiece, BPE or Unigram), or {@code vocab.json} with {@code merges.txt} (byte-level BPE as GPT-2 and OPT
      * have it), converted in memory.
