@@ -13,8 +13,7 @@ import awq4j.tensor.DType;
 public final class Awq implements QuantMethod {
     private final BlockRunner runner;
     private final Settings settings;
-    private final DType scales;
-    private final boolean identityFirst;
+    private final boolean asReference;
 
     /**
      * What a user may choose.
@@ -38,20 +37,18 @@ public final class Awq implements QuantMethod {
 
     /** AWQ for checkpoints: scales of groups are among the float16 values, plain rounding is always among the candidates. */
     public Awq(BlockRunner runner, Settings settings) {
-        this(runner, settings, DType.F16, true);
+        this(runner, settings, false);
     }
 
-    /**
-     * AWQ as a reference does it, for comparisons.
-     *
-     * @param scales what scales of groups are rounded to; F32 for not at all
-     * @param identityFirst whether plain rounding is tried before all ratios
-     */
-    Awq(BlockRunner runner, Settings settings, DType scales, boolean identityFirst) {
+    private Awq(BlockRunner runner, Settings settings, boolean asReference) {
         this.runner = runner;
         this.settings = settings;
-        this.scales = scales;
-        this.identityFirst = identityFirst;
+        this.asReference = asReference;
+    }
+
+    /** AWQ as llm-awq and AutoAWQ do it, for comparisons: scales of groups in float32, their grid of ratios and no more. */
+    static Awq asReference(BlockRunner runner, Settings settings) {
+        return new Awq(runner, settings, true);
     }
 
     @Override
@@ -73,8 +70,8 @@ public final class Awq implements QuantMethod {
     /** The search of one block, for a look at its parts. */
     AwqBlock search(BlockSpec spec, BlockWeights weights, BlockCapture capture, QuantScheme scheme) {
         Finite.require(weights);
-        var quantizer = new Quantizer(scheme, DType.F32, scales);
-        var scaleSearch = new ScaleSearch(quantizer, settings.scaling(), identityFirst);
+        var quantizer = asReference ? new Quantizer(scheme, DType.F32, DType.F32) : Quantizer.forCheckpoints(scheme);
+        var scaleSearch = new ScaleSearch(quantizer, settings.scaling(), asReference);
         return new AwqBlock(
                 runner,
                 spec,

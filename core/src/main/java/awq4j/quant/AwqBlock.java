@@ -88,7 +88,9 @@ final class AwqBlock {
             Arrays.fill(ones, 1);
             var loss =
                     ScaleSearch.ofLinears(List.of(weights.values(linear.name())), linear.columns(), errors.of(linear));
-            losses.put(linear.name(), new double[] {loss.of(new ScaleSearch.Candidate(quantizer, ones)), Double.NaN});
+            losses.put(linear.name(), new double[] {
+                loss.of(new ScaleSearch.Candidate(quantizer, ones), Double.POSITIVE_INFINITY), Double.NaN
+            });
             for (ScaleGroup group : spec.scaleGroups()) {
                 if (group.inspect() == Inspect.LINEARS && roundable(group).indexOf(linear) == 0) {
                     List<float[]> matrices = matrices(group);

@@ -50,10 +50,16 @@ public final class BlockRunner {
      */
     public record Captured(BlockCapture capture, float[] outputs) {}
 
-    /** Sees the rows [from, from + out.rows) of a module's output; the buffer is valid during the call only. */
+    /** Sees a module's output piece by piece. */
     @FunctionalInterface
     interface OutputRows {
-        void at(int from, Buffer out);
+        /**
+         * Sees the rows [from, from + out.rows).
+         *
+         * @param out valid during the call only
+         * @return whether to go on
+         */
+        boolean at(int from, Buffer out);
     }
 
     /** Where it computes. */
@@ -121,7 +127,9 @@ public final class BlockRunner {
                 case MLP -> block.mlp(here.work, in, out, Taps.NONE);
                 case LINEARS -> throw new IllegalArgumentException("a single linear is no module");
             }
-            rows.at(first * length, out);
+            if (!rows.at(first * length, out)) {
+                return;
+            }
         }
     }
 

@@ -33,6 +33,7 @@ final class ModuleError {
         runner.module(module, block, inputs, sequences, length, (from, out) -> {
             float[] values = read(out);
             System.arraycopy(values, 0, reference, from * out.columns(), values.length);
+            return true;
         });
     }
 
@@ -41,8 +42,10 @@ final class ModuleError {
      *
      * @param matrices [rows, columns] of the linears that are replaced
      * @param vectors where their biases come from
+     * @param enough a value above which the rest of the tokens is not looked at
+     * @return the mean, or something above {@code enough} and below the mean
      */
-    double meanSquare(Map<Linear, float[]> matrices, BlockWeights vectors) {
+    double meanSquare(Map<Linear, float[]> matrices, BlockWeights vectors, double enough) {
         Backend backend = runner.backend();
         var replaced = new HashMap<String, PlacedLinear>();
         matrices.forEach((linear, values) -> {
@@ -60,6 +63,7 @@ final class ModuleError {
                 double difference = values[i] - reference[start + i];
                 sum.value += difference * difference;
             }
+            return !(sum.value > enough * reference.length);
         });
         return sum.value / reference.length;
     }

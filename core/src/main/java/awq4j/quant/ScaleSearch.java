@@ -18,27 +18,36 @@ final class ScaleSearch {
     private final Quantizer quantizer;
     private final Scaling scaling;
     private final boolean identityFirst;
+    private final boolean exhaustive;
 
     /**
      * What was found for a group.
      *
      * @param scale [columns]
      * @param ratio the winning ratio; 0 also for the identity
-     * @param losses in the order in which scales were tried
+     * @param losses in the order in which scales were tried; what lost may be given up early, with a smaller loss than
+     *     its own but a larger one than the best
      * @param finite whether any loss was finite; if none, scale is the identity
      */
     record Found(float[] scale, double ratio, double[] losses, boolean finite) {}
 
     /** The loss of the matrices that replace a group's linears, in the group's order. */
     interface Loss {
-        double of(Candidate candidate);
+        /** @param enough a loss above which any answer above it will do */
+        double of(Candidate candidate, double enough);
     }
 
-    /** @param identityFirst whether to try plain rounding before all ratios; needless with {@link Scaling#PLAIN} */
-    ScaleSearch(Quantizer quantizer, Scaling scaling, boolean identityFirst) {
+    /**
+     * A search.
+     *
+     * @param asReference to try the reference's ratios and no more, and measure every loss to the end; else plain rounding
+     *     is always tried too, before all ratios where none gives it
+     */
+    ScaleSearch(Quantizer quantizer, Scaling scaling, boolean asReference) {
         this.quantizer = quantizer;
         this.scaling = scaling;
-        this.identityFirst = identityFirst && scaling != Scaling.PLAIN;
+        this.identityFirst = !asReference && scaling != Scaling.PLAIN;
+        this.exhaustive = asReference;
     }
 
     /**
@@ -60,7 +69,7 @@ final class ScaleSearch {
             boolean identity = identityFirst && i == 0;
             double ratio = identity ? 0 : (i - (identityFirst ? 1 : 0)) / (double) STEPS;
             float[] scale = identity ? best.clone() : scaling.scales(meanAbs, meanWeight, ratio);
-            losses[i] = loss.of(new Candidate(quantizer, scale));
+            losses[i] = loss.of(new Candidate(quantizer, scale), exhaustive ? Double.POSITIVE_INFINITY : bestLoss);
             if (losses[i] < bestLoss) {
                 bestLoss = losses[i];
                 best = scale;
@@ -94,7 +103,7 @@ final class ScaleSearch {
 
     /** The loss in the output of the group's own linears. */
     static Loss ofLinears(List<float[]> matrices, int columns, OutputError error) {
-        return candidate -> {
+        return (candidate, enough) -> {
             double sum = 0;
             long rows = 0;
             for (float[] matrix : matrices) {
@@ -118,9 +127,9 @@ final class ScaleSearch {
         for (Linear linear : linears) {
             replaced.put(linear, new float[weights.values(linear.name()).length]);
         }
-        return candidate -> {
+        return (candidate, enough) -> {
             replaced.forEach((linear, to) -> candidate.all(weights.values(linear.name()), to));
-            return error.meanSquare(replaced, weights);
+            return error.meanSquare(replaced, weights, enough);
         };
     }
 }

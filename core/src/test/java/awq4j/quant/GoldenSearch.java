@@ -4,7 +4,6 @@ import awq4j.format.safetensors.SafetensorsFile;
 import awq4j.model.BlockSpec;
 import awq4j.model.ScaleGroup;
 import awq4j.quant.QuantScheme.Range;
-import awq4j.tensor.DType;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
@@ -117,7 +116,7 @@ record GoldenSearch(
         try (var golden = new GoldenModel(model)) {
             var runner = new BlockRunner(golden.backend, golden.spec);
             var settings = new Awq.Settings(scaling, true, Integer.MAX_VALUE);
-            var awq = new Awq(runner, settings, DType.F32, false);
+            var awq = Awq.asReference(runner, settings);
             var found = new ArrayList<ScaleSearch.Found>();
             var meanAbs = new ArrayList<float[]>();
             var meanWeight = new ArrayList<float[]>();
