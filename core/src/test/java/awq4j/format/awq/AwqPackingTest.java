@@ -100,6 +100,33 @@ class AwqPackingTest {
         assertThat(packed.qzeros().toInts()[0]).isEqualTo(0b00100100100100100100100100100100);
     }
 
+    /** The words that docs/formats/awq-packing.md shows. */
+    @Test
+    void documentedWordsAreRight() {
+        assertThat(AwqPacking.pack(column(4, 0, 1, 2, 3, 4, 5, 6, 7)).qweight().toInts())
+                .containsExactly(0x75316420);
+        assertThat(AwqPacking.pack(column(3, 0, 1, 2, 3, 4, 5, 6, 7, 0, 1, 6))
+                        .qweight()
+                        .toInts())
+                .containsExactly(0x88fac688, 1);
+    }
+
+    /** A matrix of a single column. */
+    private static Weight column(int bits, int... codes) {
+        byte[] values = new byte[codes.length];
+        for (int i = 0; i < codes.length; i++) {
+            values[i] = (byte) codes[i];
+        }
+        return new Weight(
+                "w",
+                codes.length,
+                1,
+                new Grouped(bits, 1, ZeroPoint.MIDDLE),
+                MemorySegment.ofArray(values),
+                MemorySegment.ofArray(new float[codes.length]),
+                null);
+    }
+
     @Test
     void wholeRowsAreOneGroup() {
         Weight weight = random(16, 96, new Grouped(4, 96, ZeroPoint.INTEGER), 5);
