@@ -35,6 +35,14 @@ import java.util.function.Supplier;
 /**
  * A language model that is ready to run, with its tokenizer.
  *
+ * {@snippet :
+ * try (LanguageModel model = LanguageModel.open(Path.of(arguments[0]))) {
+ *     var sampling = model.recommendedSampling().withMaxTokens(100).withSeed(7);
+ *     Reply reply = model.generate("Once upon a time", sampling, System.out::print);
+ *     System.out.printf(Locale.ROOT, "%n%.1f tokens/s%n", reply.timings().replyTokensPerSecond());
+ * }
+ * }
+ *
  * <p>Serves one caller at a time: a call while another is under way gets an {@link IllegalStateException}, also when it
  * comes from within the other's callback; only {@link #close} waits. A call uses all threads of the model. After
  * {@link #close} every call gets an {@link IllegalStateException}.
