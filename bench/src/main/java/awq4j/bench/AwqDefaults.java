@@ -43,7 +43,9 @@ import tools.jackson.databind.json.JsonMapper;
  */
 public final class AwqDefaults {
     private static final int WINDOW = 512;
-    private static final int MOST_WINDOWS = 60;
+    private static final int MOST_WINDOWS = 24;
+    private static final int SAMPLES = 32;
+    private static final int SEARCH_TOKENS = 1024;
 
     private final Path model;
     private final Path results;
@@ -84,7 +86,7 @@ public final class AwqDefaults {
             run = new AwqDefaults(
                     model,
                     results,
-                    Calibration.of(texts, tokenizer, Calibration.DEFAULT_SAMPLES, Calibration.DEFAULT_LENGTH, 42),
+                    Calibration.of(texts, tokenizer, SAMPLES, Calibration.DEFAULT_LENGTH, 42),
                     Windows.of(tokens, WINDOW).limit(MOST_WINDOWS));
         }
         run.run();
@@ -107,22 +109,19 @@ public final class AwqDefaults {
         methods.put("RTN", MethodChoice.rtn());
         for (boolean clip : new boolean[] {true, false}) {
             for (Scaling scaling : Scaling.values()) {
-                put(methods, new Awq.Settings(scaling, clip, Awq.Settings.DEFAULT.searchTokens()));
+                put(methods, new Awq.Settings(scaling, clip, SEARCH_TOKENS));
             }
         }
-        for (int tokens : new int[] {1024, 2048, Integer.MAX_VALUE}) {
-            put(methods, new Awq.Settings(Scaling.PLAIN, true, tokens));
-        }
+        put(methods, new Awq.Settings(Scaling.PLAIN, true, 4 * SEARCH_TOKENS));
         return methods;
     }
 
     private static void put(Map<String, MethodChoice> methods, Awq.Settings settings) {
-        String tokens = settings.searchTokens() == Integer.MAX_VALUE ? "all" : String.valueOf(settings.searchTokens());
         String name = String.join(
                 " ",
                 settings.scaling().name().toLowerCase(Locale.ROOT),
                 settings.clip() ? "clip" : "no clip",
-                tokens,
+                String.valueOf(settings.searchTokens()),
                 "tokens");
         methods.put(name, MethodChoice.of("awq", true, Map.of("settings", name), runner -> new Awq(runner, settings)));
     }

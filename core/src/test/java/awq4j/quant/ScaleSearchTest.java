@@ -1,0 +1,113 @@
+package awq4j.quant;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.within;
+
+import awq4j.quant.QuantScheme.Range;
+import awq4j.tensor.DType;
+import java.util.ArrayList;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
+
+class ScaleSearchTest {
+    private static final Quantizer QUANTIZER =
+            new Quantizer(new QuantScheme(4, 4, false, Range.REFERENCE), DType.F32, DType.F32);
+    private static final float[] MATRIX = {1, -2, 3, 0.5f, -1, 0.25f, 2, 1};
+    private static final float[] INPUTS = {1, 4, 0.25f, 0, -1, 4, 0.25f, 0};
+
+    /** Answers with given losses, one after the other, and notes what it was asked. */
+    private static final class Script implements ScaleSearch.Loss {
+        final double[] losses;
+        final List<Double> enough = new ArrayList<>();
+        final List<float[]> scales = new ArrayList<>();
+
+        Script(double... losses) {
+            this.losses = losses;
+        }
+
+        @Override
+        public double of(ScaleSearch.Candidate candidate, double enoughNow) {
+            enough.add(enoughNow);
+            scales.add(candidate.scale());
+            return losses[Math.min(scales.size(), losses.length) - 1];
+        }
+    }
+
+    private static ScaleSearch.Found search(Scaling scaling, boolean asReference, ScaleSearch.Loss loss) {
+        return new ScaleSearch(QUANTIZER, scaling, asReference).search(List.of(MATRIX), INPUTS, 4, loss);
+    }
+
+    @Test
+    void firstOfEqualLossesWins() {
+        var script = new Script(5, 3, 2, 2, 7);
+        ScaleSearch.Found found = search(Scaling.PLAIN, false, script);
+        assertThat(found.ratio()).isEqualTo(0.1);
+        assertThat(found.scale()).isSameAs(script.scales.get(2));
+        assertThat(found.losses()).hasSize(20);
+        assertThat(script.enough).startsWith(Double.POSITIVE_INFINITY, 5.0, 3.0, 2.0, 2.0);
+    }
+
+    @Test
+    void referenceMeasuresEveryLossToTheEnd() {
+        for (Scaling scaling : Scaling.values()) {
+            var script = new Script(5, 3, 2);
+            search(scaling, true, script);
+            assertThat(script.enough).hasSize(20).containsOnly(Double.POSITIVE_INFINITY);
+        }
+    }
+
+    @Test
+    void plainRoundingIsAlwaysTried() {
+        for (Scaling scaling : Scaling.values()) {
+            var script = new Script(1, 2);
+            ScaleSearch.Found found = search(scaling, false, script);
+            assertThat(found.scale()).containsOnly(1f);
+            assertThat(found.ratio()).isZero();
+            assertThat(script.scales).hasSize(scaling == Scaling.PLAIN ? 20 : 21);
+        }
+    }
+
+    @Test
+    void lossesThatAreNotFiniteNeverWin() {
+        var mixed = search(Scaling.PLAIN, false, new Script(Double.NaN, Double.POSITIVE_INFINITY, 3, Double.NaN));
+        assertThat(mixed.ratio()).isEqualTo(0.1);
+        assertThat(mixed.finite()).isTrue();
+        var none = search(Scaling.DUO, false, new Script(Double.NaN, Double.POSITIVE_INFINITY));
+        assertThat(none.finite()).isFalse();
+        assertThat(none.scale()).containsOnly(1f);
+    }
+
+    @ParameterizedTest
+    @EnumSource(Scaling.class)
+    void scalesAreCentredAndPositive(Scaling scaling) {
+        float[] means = Scaling.meanAbs(INPUTS, 4);
+        assertThat(means).containsExactly(1, 4, 0.25f, 0); // the last channel is dead
+        float[] shares = Scaling.meanWeight(List.of(MATRIX), 4, 4);
+        assertThat(shares[2]).isCloseTo(1, within(1e-5f));
+        assertThat(shares[0]).isCloseTo((1 / 3f + 1 / 2f) / 2, within(1e-5f));
+        for (int i = 0; i < 20; i++) {
+            float[] scales = scaling.scales(means, shares, i / 20.0);
+            float largest = Math.max(Math.max(scales[0], scales[1]), Math.max(scales[2], scales[3]));
+            float smallest = Math.min(Math.min(scales[0], scales[1]), Math.min(scales[2], scales[3]));
+            assertThat(smallest).isPositive();
+            assertThat(largest * smallest).isCloseTo(1, within(1e-5f));
+        }
+        assertThat(Scaling.PLAIN.scales(means, shares, 0)).containsOnly(1f);
+    }
+
+    @Test
+    void candidateIsScaledRoundedAndScaledBack() {
+        float[] scale = {2, 1, 1, 1};
+        float[] out = new float[8];
+        new ScaleSearch.Candidate(QUANTIZER, scale).all(MATRIX, out);
+        float[] expected = MATRIX.clone();
+        expected[0] *= 2;
+        expected[4] *= 2;
+        QUANTIZER.round(2, 4, expected, expected);
+        expected[0] /= 2;
+        expected[4] /= 2;
+        assertThat(out).isEqualTo(expected);
+    }
+}
