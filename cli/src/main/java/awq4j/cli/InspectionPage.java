@@ -226,7 +226,7 @@ final class InspectionPage {
     private void wrapped(String label, String text) {
         String start = label;
         var line = new StringBuilder();
-        for (String word : text.split(" ")) {
+        for (String word : text.split(" ", -1)) {
             if (!line.isEmpty() && LABEL + line.length() + 1 + word.length() > Screen.WIDTH) {
                 lines.add(start + line);
                 start = " ".repeat(LABEL);

@@ -65,8 +65,13 @@ public final class Tokenizer {
             SentencePieceConversion.Result converted = SentencePieceConversion.of(model);
             return new Tokenizer(model, converted.json(), converted.rolesOver(roles));
         }
-        throw new UnsupportedModelException(
-                "no tokenizer in " + modelFolder + ": looked for " + JSON_FILE + ", " + SENTENCE_PIECE_FILE);
+        if (ByteLevelConversion.present(modelFolder)) {
+            Path vocabulary = modelFolder.resolve(ByteLevelConversion.VOCABULARY_FILE);
+            return new Tokenizer(vocabulary, ByteLevelConversion.json(modelFolder, roles), roles);
+        }
+        throw new UnsupportedModelException("no tokenizer in " + modelFolder + ": looked for " + JSON_FILE + ", "
+                + SENTENCE_PIECE_FILE + ", " + ByteLevelConversion.VOCABULARY_FILE + " with "
+                + ByteLevelConversion.MERGES_FILE);
     }
 
     /**

@@ -90,10 +90,10 @@ class CheckpointsTest {
                         for (int i = 0; i < 8; i++) {
                             int row = 8 * c + NIBBLE_ROWS[i];
                             int g = k / 128;
-                            int expected = qweight[k * words + c] >>> 4 * i & 15;
+                            int expected = (qweight[k * words + c] >>> (4 * i)) & 15;
                             if (WeightCodec.code(weight, layout, row, k) != expected
                                     || WeightCodec.zero(weight, layout, row, g)
-                                            != (qzeros[g * words + c] >>> 4 * i & 15)
+                                            != ((qzeros[g * words + c] >>> (4 * i)) & 15)
                                     || WeightCodec.scale(weight, layout, row, g) != scales[g * weight.rows() + row]) {
                                 throw new AssertionError(name + " differs at row " + row + ", column " + k);
                             }
@@ -101,15 +101,13 @@ class CheckpointsTest {
                     }
                 }
                 var again = AwqPacking.pack(weight);
-                for (Tensor tensor : List.of(again.qweight(), again.qzeros(), again.scales())) {
-                    String part =
-                            tensor == again.qweight() ? "qweight" : tensor == again.qzeros() ? "qzeros" : "scales";
-                    assertThat(tensor.data()
-                                    .mismatch(
-                                            checkpoint.tensor(name + "." + part).data()))
-                            .as("%s.%s packed again", name, part)
-                            .isEqualTo(-1);
-                }
+                Map.of("qweight", again.qweight(), "qzeros", again.qzeros(), "scales", again.scales())
+                        .forEach((part, tensor) -> assertThat(tensor.data()
+                                        .mismatch(checkpoint
+                                                .tensor(name + "." + part)
+                                                .data()))
+                                .as("%s.%s packed again", name, part)
+                                .isEqualTo(-1));
             }
         }
     }
@@ -255,9 +253,8 @@ class CheckpointsTest {
         byte[] values = new byte[rows * layout.rowBytes(columns)];
         float[] scales = new float[rows * layout.groups(columns)];
         byte[] zeros = new byte[scales.length];
-        int mask = layout.storageBits() == 4
-                ? (1 << layout.bits()) - 1 << 4 | (1 << layout.bits()) - 1
-                : (1 << layout.bits()) - 1;
+        int code = (1 << layout.bits()) - 1;
+        int mask = layout.storageBits() == 4 ? code | (code << 4) : code;
         for (int i = 0; i < values.length; i++) {
             values[i] = (byte) (random.nextInt() & mask);
         }

@@ -53,7 +53,7 @@ class AwqPackingTest {
             byte[] codes = golden.tensor(g + ".codes").data().toArray(ValueLayout.JAVA_BYTE);
             byte[] nibbles = new byte[codes.length / 2];
             for (int i = 0; i < nibbles.length; i++) {
-                nibbles[i] = (byte) (codes[2 * i] | codes[2 * i + 1] << 4);
+                nibbles[i] = (byte) (codes[2 * i] | (codes[2 * i + 1] << 4));
             }
             var weight = new Weight(
                     "w",
@@ -96,7 +96,7 @@ class AwqPackingTest {
                 MemorySegment.ofArray(new float[11]),
                 null);
         Packed packed = AwqPacking.pack(weight);
-        assertThat(packed.qweight().toInts()).containsExactly(5 | 6 << 30, 6 >>> 2);
+        assertThat(packed.qweight().toInts()).containsExactly(5 | (6 << 30), 6 >>> 2);
         assertThat(packed.qzeros().toInts()[0]).isEqualTo(0b00100100100100100100100100100100);
     }
 
@@ -222,7 +222,7 @@ class AwqPackingTest {
             for (int k = 0; k < columns; k++) {
                 int code = random.nextInt(1 << layout.bits());
                 int at = row * layout.rowBytes(columns) + (layout.storageBits() == 4 ? k / 2 : k);
-                values[at] |= (byte) (layout.storageBits() == 4 ? code << 4 * (k % 2) : code);
+                values[at] |= (byte) (layout.storageBits() == 4 ? code << (4 * (k % 2)) : code);
             }
         }
         float[] scales = new float[rows * layout.groups(columns)];

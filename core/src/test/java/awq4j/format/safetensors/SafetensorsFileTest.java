@@ -81,7 +81,7 @@ class SafetensorsFileTest {
         for (DType dtype : DType.values()) {
             byte[] bytes = new byte[6 * dtype.bytes()];
             for (int i = 0; i < bytes.length; i++) {
-                bytes[i] = (byte) (dtype == DType.BOOL ? i & 1 : 37 * i + dtype.ordinal());
+                bytes[i] = (byte) (dtype == DType.BOOL ? i & 1 : 37 * i + dtype.bytes());
             }
             sources.add(Source.of("t." + dtype, new Tensor(dtype, Shape.of(2, 3), MemorySegment.ofArray(bytes))));
         }
