@@ -102,7 +102,7 @@ final class BraceFormat {
         while (first < path.length() && path.charAt(first) != '.' && path.charAt(first) != '[') {
             first++;
         }
-        Object value = root(path.substring(0, first));
+        Object value = root(path.substring(0, first), path.isEmpty());
         Matcher step = STEP.matcher(path).region(first, path.length());
         while (step.lookingAt()) {
             String attribute = step.group(1);
@@ -115,9 +115,8 @@ final class BraceFormat {
         return value;
     }
 
-    private Object root(String name) {
-        if (name.isEmpty() || name.chars().allMatch(digit -> digit >= '0' && digit <= '9')) {
-            boolean automatic = name.isEmpty();
+    private Object root(String name, boolean automatic) {
+        if (automatic || isNumber(name)) {
             if (automatic ? counter < 0 : counter > 0) {
                 throw new TemplateException("a format numbers some of its fields and not others");
             }
@@ -136,8 +135,10 @@ final class BraceFormat {
     }
 
     private static Object key(String text) {
-        return text.chars().allMatch(digit -> digit >= '0' && digit <= '9')
-                ? (Object) (long) FormatSpec.number(text, 0)
-                : text;
+        return isNumber(text) ? (Object) (long) FormatSpec.number(text, 0) : text;
+    }
+
+    private static boolean isNumber(String text) {
+        return !text.isEmpty() && text.chars().allMatch(digit -> digit >= '0' && digit <= '9');
     }
 }

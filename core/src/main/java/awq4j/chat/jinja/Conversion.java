@@ -9,9 +9,9 @@ import java.util.regex.Pattern;
 
 /** Python's {@code int(x)} and {@code float(x)}. */
 final class Conversion {
-    private static final Pattern FLOAT =
-            Pattern.compile("[+-]?(?:(?:\\d+(?:_\\d+)*)?\\.?(?:\\d+(?:_\\d+)*)?(?:[eE][+-]?\\d+(?:_\\d+)*)?)");
-    private static final Pattern INTEGER = Pattern.compile("([+-]?)(0[xXoObB]_?)?([0-9a-zA-Z]+(?:_[0-9a-zA-Z]+)*)");
+    private static final Pattern FLOAT = Pattern.compile("[+-]?[\\d_]*\\.?[\\d_]*(?:[eE][+-]?[\\d_]+)?");
+    private static final Pattern INTEGER = Pattern.compile("([+-]?)(0[xXoObB]_?)?([0-9a-zA-Z_]+)");
+    private static final Pattern STRAY_UNDERSCORE = Pattern.compile("(?<![0-9a-zA-Z])_|_(?![0-9a-zA-Z])");
 
     private Conversion() {}
 
@@ -25,8 +25,8 @@ final class Conversion {
 
     /** Reads an integer; empty if the text is none in this base. */
     static Optional<Object> integer(String text, int base) {
-        Matcher matcher = INTEGER.matcher(strip(text));
-        if (!matcher.matches()) {
+        Matcher matcher = INTEGER.matcher(plain(text));
+        if (!matcher.matches() || STRAY_UNDERSCORE.matcher(matcher.group(3)).find()) {
             return Optional.empty();
         }
         String prefix = matcher.group(2) == null
@@ -52,7 +52,7 @@ final class Conversion {
             }
         }
         if (digits.length() > Budget.MOST_BITS / 3) {
-            return Optional.empty();
+            throw new TemplateException("an integer of " + digits.length() + " digits is too large");
         }
         try {
             return Optional.of(Numbers.shortest(new BigInteger(matcher.group(1) + digits.replace("_", ""), radix)));
@@ -63,7 +63,7 @@ final class Conversion {
 
     /** Reads a float; empty if the text is none. */
     static Optional<Double> real(String text) {
-        String stripped = strip(text);
+        String stripped = plain(text);
         String lower = stripped.toLowerCase(Locale.ROOT);
         String unsigned = lower.startsWith("+") || lower.startsWith("-") ? lower.substring(1) : lower;
         double sign = lower.startsWith("-") ? -1 : 1;
@@ -73,15 +73,30 @@ final class Conversion {
         if (unsigned.equals("nan")) {
             return Optional.of(Double.NaN);
         }
-        if (!FLOAT.matcher(stripped).matches() || unsigned.isEmpty() || !hasDigit(unsigned)) {
+        if (!FLOAT.matcher(stripped).matches()
+                || !hasDigit(unsigned)
+                || STRAY_UNDERSCORE.matcher(unsigned).find()) {
             return Optional.empty();
         }
         return Optional.of(Double.parseDouble(stripped.replace("_", "")));
     }
 
     private static boolean hasDigit(String text) {
-        char first = text.charAt(0);
+        char first = text.isEmpty() ? ' ' : text.charAt(0);
         return first >= '0' && first <= '9' || text.length() > 1 && first == '.' && Character.isDigit(text.charAt(1));
+    }
+
+    /** Without white space around it, and with digits of any script as those of ASCII. */
+    private static String plain(String text) {
+        String stripped = strip(text);
+        if (stripped.chars().allMatch(character -> character < 0x80)) {
+            return stripped;
+        }
+        var out = new StringBuilder();
+        stripped.codePoints()
+                .map(character -> Character.isDigit(character) ? '0' + Character.digit(character, 10) : character)
+                .forEach(out::appendCodePoint);
+        return out.toString();
     }
 
     static String strip(String text) {

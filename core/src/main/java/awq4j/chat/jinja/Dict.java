@@ -83,6 +83,7 @@ final class Dict {
             }
             case List<?> list -> throw unhashable(list);
             case Dict dict -> throw unhashable(dict);
+            case DictView view -> throw unhashable(view);
             case Undefined undefined -> Undefined.class;
             default -> key;
         };

@@ -20,7 +20,7 @@ final class FloatText {
         if (value == 0) {
             return 1 / value < 0 ? "-0.0" : "0.0";
         }
-        var decimal = new BigDecimal(Double.toString(Math.abs(value))).stripTrailingZeros();
+        BigDecimal decimal = shortest(Math.abs(value));
         int exponent = decimal.precision() - decimal.scale() - 1;
         String text;
         if (exponent < -4 || exponent >= 16) {
@@ -29,6 +29,13 @@ final class FloatText {
             text = decimal.scale() > 0 ? decimal.toPlainString() : decimal.toPlainString() + ".0";
         }
         return value < 0 ? "-" + text : text;
+    }
+
+    /** Java writes at least two digits where one would do for the smallest floats. */
+    private static BigDecimal shortest(double value) {
+        BigDecimal decimal = new BigDecimal(Double.toString(value)).stripTrailingZeros();
+        BigDecimal oneDigit = decimal.round(new MathContext(1));
+        return oneDigit.doubleValue() == value ? oneDigit : decimal;
     }
 
     /** Digits with a point after the first, and the exponent with at least two digits. */

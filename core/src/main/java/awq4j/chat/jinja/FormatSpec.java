@@ -6,7 +6,7 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
 /**
- * Python's format specification: {@code [[fill]align][sign][z][#][0][width][grouping][.precision][type]}.
+ * Python's format specification: {@code [[fill]align][sign][#][0][width][grouping][.precision][type]}.
  *
  * @param align one of {@code < > = ^}, or 0 for the type's own
  * @param grouping {@code ,} or {@code _}, or 0
@@ -16,25 +16,25 @@ import java.util.regex.Pattern;
 record FormatSpec(
         String fill, char align, char sign, boolean alternate, int width, char grouping, int precision, char type) {
     private static final Pattern SYNTAX =
-            Pattern.compile("(?:(.)?([<>=^]))?([-+ ])?(z)?(#)?(0)?(\\d+)?([,_])?(?:\\.(\\d+))?(.)?", Pattern.DOTALL);
+            Pattern.compile("(?:(.)?([<>=^]))?([-+ ])?(#)?(0)?(\\d+)?([,_])?(?:\\.(\\d+))?(.)?", Pattern.DOTALL);
 
     static FormatSpec parse(String text) {
         Matcher matcher = SYNTAX.matcher(text);
         if (!matcher.matches()) {
             throw new TemplateException("not a format specification: " + Repr.brief(text));
         }
-        boolean zero = matcher.group(6) != null;
+        boolean zero = matcher.group(5) != null;
         String fill = matcher.group(1) != null ? matcher.group(1) : zero ? "0" : " ";
         char align = matcher.group(2) != null ? matcher.group(2).charAt(0) : zero ? '=' : 0;
         return new FormatSpec(
                 fill,
                 align,
                 first(matcher.group(3)),
-                matcher.group(5) != null,
-                number(matcher.group(7), 0),
-                first(matcher.group(8)),
-                number(matcher.group(9), -1),
-                first(matcher.group(10)));
+                matcher.group(4) != null,
+                number(matcher.group(6), 0),
+                first(matcher.group(7)),
+                number(matcher.group(8), -1),
+                first(matcher.group(9)));
     }
 
     private static char first(@org.jspecify.annotations.Nullable String group) {
@@ -56,7 +56,7 @@ record FormatSpec(
             case String text -> text(text);
             case Markup markup -> text(markup.text());
             case Double number -> real(number);
-            case Boolean flag when type == 0 -> text(Repr.text(flag));
+            case Boolean flag when equals(parse("")) -> Repr.text(flag);
             default -> {
                 if (Numbers.isInteger(value)) {
                     yield type != 0 && "eEfFgG%".indexOf(type) >= 0

@@ -154,11 +154,11 @@ final class Interpreter {
     }
 
     private End loop(Statement.For loop, Scope scope) {
+        Object items = evaluate(loop.items(), scope);
         if (!loop.recursive()) {
-            iterate(loop, scope, evaluate(loop.items(), scope), null, 0);
-        } else {
-            print(recurse(loop, scope, evaluate(loop.items(), scope), 0));
+            return iterate(loop, scope, items, null, 0);
         }
+        print(recurse(loop, scope, items, 0));
         return End.REACHED;
     }
 
@@ -175,7 +175,8 @@ final class Interpreter {
         return printed;
     }
 
-    private void iterate(Statement.For loop, Scope scope, Object items, @Nullable Invocable recursion, int depth) {
+    /** Goes through the elements; tells how {@code else} ended, which may leave a loop around this one. */
+    private End iterate(Statement.For loop, Scope scope, Object items, @Nullable Invocable recursion, int depth) {
         Iterator<Object> iterator = Types.iterator(items);
         OptionalInt length = Types.length(items);
         if (loop.test() != null) {
@@ -196,9 +197,7 @@ final class Interpreter {
                 break;
             }
         }
-        if (!through) {
-            execute(loop.otherwise(), new Scope(scope));
-        }
+        return through ? End.REACHED : execute(loop.otherwise(), new Scope(scope));
     }
 
     private Iterator<Object> filtered(Target target, Expression test, Scope scope, Iterator<Object> items) {

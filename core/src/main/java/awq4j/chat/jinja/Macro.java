@@ -72,10 +72,9 @@ final class Macro implements Invocable, Attributed {
         return switch (attribute) {
             case "name" -> name();
             case "arguments" ->
-                definition.parameters().stream()
-                        .map(Parameter::name)
-                        .map(Object.class::cast)
-                        .toList();
+                new Tuple(definition.parameters().stream()
+                        .<Object>map(Parameter::name)
+                        .toList());
             case "catch_kwargs" -> definition.used().contains("kwargs");
             case "catch_varargs" -> definition.used().contains("varargs");
             case CALLER -> definition.used().contains(CALLER);

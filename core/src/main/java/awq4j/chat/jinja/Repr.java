@@ -94,7 +94,11 @@ final class Repr {
                         .append('>');
             case Macro macro -> {
                 out.append("<Macro ");
-                quote(macro.name());
+                if (macro.name().isEmpty()) {
+                    out.append("anonymous");
+                } else {
+                    quote(macro.name());
+                }
                 out.append('>');
             }
             default -> out.append('<').append(Types.name(value)).append('>');

@@ -45,7 +45,9 @@ sealed interface Statement {
 
     record Continue(int line) implements Statement {}
 
-    /** @param used which of {@code caller}, {@code varargs} and {@code kwargs} the body mentions */
+    /**
+     * @param name empty for the body of a call block
+     * @param used which of {@code caller}, {@code varargs} and {@code kwargs} the body mentions */
     record MacroDefinition(String name, List<Parameter> parameters, List<Statement> body, java.util.Set<String> used) {}
 
     record Parameter(String name, @Nullable Expression otherwise) {}

@@ -89,7 +89,7 @@ final class StatementParser {
             }
             case "call" -> callBlock(line);
             case "filter" -> {
-                Expression.Filter filter = filters(expressions.filter(null));
+                Expression.Filter filter = filters(expressions.operands().filter(null));
                 yield new Statement.FilterBlock(filter, closed("filter", "endfilter"), line);
             }
             case "print" -> print(line);
@@ -158,7 +158,10 @@ final class StatementParser {
         loops++;
         List<Statement> body = opened("for", List.of("else", "endfor"));
         loops--;
-        List<Statement> otherwise = tokens.next().isName("else") ? closed("else", "endfor") : List.of();
+        List<Statement> otherwise = List.of();
+        if (tokens.next().isName("else")) {
+            otherwise = recursive ? outsideLoops("else", "endfor") : closed("else", "endfor");
+        }
         return new Statement.For(target, items, test, recursive, body, otherwise, line);
     }
 
@@ -179,7 +182,8 @@ final class StatementParser {
         if (tokens.skipOperator("=")) {
             return new Statement.Set(target, expressions.tuple(true, null), line);
         }
-        Expression.Filter filter = tokens.skipOperator("|") ? filters(expressions.filter(null)) : null;
+        Expression.Filter filter =
+                tokens.skipOperator("|") ? filters(expressions.operands().filter(null)) : null;
         return new Statement.SetBlock(target, filter, closed("set", "endset"), line);
     }
 
@@ -187,7 +191,7 @@ final class StatementParser {
     private Expression.Filter filters(Expression.Filter first) {
         Expression.Filter filter = first;
         for (int length = 0; tokens.skipOperator("|"); length = tokens.chained(length)) {
-            filter = expressions.filter(filter);
+            filter = expressions.operands().filter(filter);
         }
         return filter;
     }
@@ -207,9 +211,13 @@ final class StatementParser {
     }
 
     private MacroDefinition macro(String name, List<Statement.Parameter> parameters, String opener, String end) {
-        expressions.enterMacro();
+        expressions.operands().enterMacro();
         List<Statement> body = outsideLoops(opener, end);
-        return new MacroDefinition(name, parameters, body, expressions.leaveMacro());
+        Set<String> used = expressions.operands().leaveMacro();
+        if (used.contains("caller") && parameters.contains(new Statement.Parameter("caller", null))) {
+            throw tokens.fail("parameter 'caller' should have a default value");
+        }
+        return new MacroDefinition(name, parameters, body, used);
     }
 
     private List<Statement.Parameter> parameters() {
@@ -223,7 +231,7 @@ final class StatementParser {
             }
             String name = nameToStore();
             Expression otherwise = tokens.skipOperator("=") ? expressions.expression() : null;
-            if (otherwise == null && (optional || name.equals("caller"))) {
+            if (otherwise == null && optional) {
                 throw tokens.fail("parameter '" + name + "' should have a default value");
             }
             if (!names.add(name)) {
@@ -242,7 +250,7 @@ final class StatementParser {
         if (!(call instanceof Expression.Call callee)) {
             throw tokens.fail("{% call %} expects the call of a macro");
         }
-        return new Statement.CallBlock(callee, macro("caller", parameters, "call", "endcall"), line);
+        return new Statement.CallBlock(callee, macro("", parameters, "call", "endcall"), line);
     }
 
     private Statement print(int line) {

@@ -34,8 +34,8 @@ final class Tests {
         plain("escaped", value -> value instanceof Markup);
         plain("lower", value -> CharacterTests.isLower(Repr.text(value)));
         plain("upper", value -> CharacterTests.isUpper(Repr.text(value)));
-        plain("filter", value -> Types.isText(value) && Filters.named(Repr.text(value)) != null);
-        plain("test", value -> Types.isText(value) && named(Repr.text(value)) != null);
+        plain("filter", value -> Dict.hashed(value) instanceof String name && Filters.named(name) != null);
+        plain("test", value -> Dict.hashed(value) instanceof String name && named(name) != null);
         ALL.put("even", (rendering, subject, none) -> rest("even", rendering, subject, none, 0));
         ALL.put("odd", (rendering, subject, none) -> rest("odd", rendering, subject, none, 1));
         ALL.put("divisibleby", (rendering, subject, arguments) -> {

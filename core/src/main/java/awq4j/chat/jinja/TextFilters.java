@@ -137,10 +137,6 @@ final class TextFilters {
 
     private static Object truncate(Rendering rendering, Object input, Arguments arguments) {
         Bound bound = arguments.bind("truncate", 0, "length", "killwords", "end", "leeway");
-        if (!Types.isText(input)) {
-            throw new TemplateException("truncate expects a string, found " + Types.describe(input));
-        }
-        String text = Repr.text(input);
         int length = bound.integer(0, 255);
         String end = bound.text(2, "...");
         int leeway = bound.given(3) ? bound.integer(3) : 5;
@@ -149,12 +145,21 @@ final class TextFilters {
             throw new TemplateException("truncate expects a length of at least " + CodePoints.length(end)
                     + " and a leeway of at least 0, found " + length + " and " + leeway);
         }
-        if (CodePoints.length(text) <= (long) length + leeway) {
+        int found = Types.length(input)
+                .orElseThrow(() -> new TemplateException("truncate expects a string, found " + Types.describe(input)));
+        if (found <= (long) length + leeway) {
             return input;
         }
+        if (!Types.isText(input)) {
+            throw new TemplateException("truncate expects a string, found " + Types.describe(input));
+        }
+        String text = Repr.text(input);
         String cut = CodePoints.slice(text, 0, kept);
         int space = cut.lastIndexOf(' ');
-        return (bound.truth(1) || space < 0 ? cut : cut.substring(0, space)) + end;
+        String start = bound.truth(1) || space < 0 ? cut : cut.substring(0, space);
+        return input instanceof Markup
+                ? new Markup(start + Markup.escape(bound.value(2, end)).text())
+                : start + end;
     }
 
     private static Object format(Rendering rendering, Object input, Arguments arguments) {

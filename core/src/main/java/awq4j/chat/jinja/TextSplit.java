@@ -45,7 +45,7 @@ final class TextSplit {
         int at = skip(self, 0, true);
         while (at < self.length()) {
             if (parts.size() == most) {
-                parts.add(self.substring(at, trimmed(self, self.length())));
+                parts.add(self.substring(at));
                 break;
             }
             int end = skip(self, at, false);
@@ -99,7 +99,7 @@ final class TextSplit {
         int end = trimmed(self, self.length());
         while (end > 0) {
             if (parts.size() == most) {
-                parts.add(self.substring(skip(self, 0, true), end));
+                parts.add(self.substring(0, end));
                 return;
             }
             int begin = end;

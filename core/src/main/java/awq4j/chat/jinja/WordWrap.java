@@ -53,24 +53,27 @@ final class WordWrap {
                 .toList();
         var lines = new ArrayList<String>();
         var line = new StringBuilder();
+        int room = width;
         for (String chunk : chunks) {
             String rest = chunk;
             boolean space = rest.isBlank();
-            if (line.length() + rest.length() > width && !(space && line.isEmpty())) {
-                if (!space && rest.length() > width && breakLong) {
-                    while (line.length() + rest.length() > width) {
-                        int room = Math.max(1, width - line.length());
-                        line.append(rest, 0, Math.min(room, rest.length()));
-                        rest = rest.substring(Math.min(room, rest.length()));
-                        flush(line, lines);
-                    }
-                } else {
-                    flush(line, lines);
+            if (space && line.isEmpty() && !lines.isEmpty()) {
+                continue;
+            }
+            while (CodePoints.length(rest) > room && !(space && line.isEmpty())) {
+                boolean cuts = !space && breakLong && CodePoints.length(rest) > width;
+                if (cuts) {
+                    line.append(CodePoints.slice(rest, 0, room));
+                    rest = CodePoints.slice(rest, room, CodePoints.length(rest));
+                } else if (line.isEmpty()) {
+                    break;
                 }
+                flush(line, lines);
+                room = width;
+                rest = space ? "" : rest;
             }
-            if (!(space && line.isEmpty() && !lines.isEmpty())) {
-                line.append(rest);
-            }
+            line.append(rest);
+            room -= CodePoints.length(rest);
         }
         flush(line, lines);
         return lines;
