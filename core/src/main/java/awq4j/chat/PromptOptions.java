@@ -2,6 +2,7 @@ package awq4j.chat;
 
 import awq4j.chat.jinja.Limits;
 import java.time.LocalDateTime;
+import java.time.ZoneId;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -32,7 +33,7 @@ public record PromptOptions(
 
     /** For the model's next answer: with the generation prompt, no tools, this moment. */
     public static PromptOptions forAnswer() {
-        return new PromptOptions(true, List.of(), List.of(), Map.of(), LocalDateTime.now(), Limits.DEFAULT);
+        return new PromptOptions(true, List.of(), List.of(), Map.of(), LocalDateTime.now(ZoneId.systemDefault()), Limits.DEFAULT);
     }
 
     /** The same with or without the generation prompt. */
