@@ -33,7 +33,8 @@ public record PromptOptions(
 
     /** For the model's next answer: with the generation prompt, no tools, this moment. */
     public static PromptOptions forAnswer() {
-        return new PromptOptions(true, List.of(), List.of(), Map.of(), LocalDateTime.now(ZoneId.systemDefault()), Limits.DEFAULT);
+        return new PromptOptions(
+                true, List.of(), List.of(), Map.of(), LocalDateTime.now(ZoneId.systemDefault()), Limits.DEFAULT);
     }
 
     /** The same with or without the generation prompt. */

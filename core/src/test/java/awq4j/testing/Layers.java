@@ -27,6 +27,11 @@ public final class Layers {
 
     private Layers() {}
 
+    /** The line as documents write it. */
+    public static String written() {
+        return String.join(" · ", LINE.subList(0, LINE.size() - 1)) + " · (front door)";
+    }
+
     /**
      * What breaks the line.
      *
