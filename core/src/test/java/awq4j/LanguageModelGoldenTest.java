@@ -10,6 +10,7 @@ import awq4j.kernel.CpuOptions;
 import awq4j.kernel.KvBuffer.KvPrecision;
 import awq4j.runtime.FinishReason;
 import awq4j.runtime.Logits;
+import awq4j.runtime.Penalties;
 import awq4j.runtime.Sampling;
 import awq4j.runtime.TokenLogprob;
 import awq4j.testing.GoldenFiles;
@@ -162,7 +163,10 @@ class LanguageModelGoldenTest {
     void logprobsOfAReplyAreThoseOfItsTokens() {
         int[] prompt = expected("llama_gqa", "input_ids");
         try (var model = LanguageModel.open(TinyModels.golden("llama_gqa", folder), EXACT)) {
-            var sampling = Sampling.greedy().withMaxTokens(8).withLogprobs(3);
+            var sampling = Sampling.greedy()
+                    .withMaxTokens(8)
+                    .withLogprobs(3)
+                    .withPenalties(new Penalties(1.001, 0, 0)); // which the report must not show
             Reply reply = model.generate(prompt, sampling, text -> {}, () -> false);
             int[] all = Arrays.copyOf(prompt, prompt.length + 8);
             System.arraycopy(reply.tokens(), 0, all, prompt.length, 8);

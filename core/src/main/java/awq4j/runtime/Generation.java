@@ -7,6 +7,7 @@ import java.util.List;
 import java.util.Set;
 import java.util.function.BooleanSupplier;
 import java.util.function.IntPredicate;
+import org.jspecify.annotations.Nullable;
 
 /** The loop that turns a prompt's tokens into a reply's: run, choose, repeat. Knows nothing of text. */
 public final class Generation {
@@ -19,6 +20,9 @@ public final class Generation {
     private final List<TokenLogprob> logprobs = new ArrayList<>();
     private int[] reply = new int[64];
     private int count;
+    private int chosen;
+    private long first;
+    private long last;
 
     /**
      * What came of it.
@@ -90,33 +94,49 @@ public final class Generation {
 
     private Outcome run(int[] prompt) {
         long start = System.nanoTime();
+        first = start;
+        last = start;
         long seed = sampling.seed().orElseGet(Generation::freshSeed);
         int reused = sequence.keepPrefixOf(prompt);
         float[] logits = new float[sequence.vocabulary()];
-        FinishReason finish = FinishReason.CANCELLED;
-        long first = start;
-        long last = start;
-        int chosen = 0;
-        if (sequence.append(prompt, reused, logits, cancelled)) {
-            var sampler = new Sampler(sampling, prompt, logits.length, seed);
-            int room = sequence.limit() - prompt.length;
-            do {
-                float[] raw = sampling.logprobs() == Sampling.NO_LOGPROBS ? logits : logits.clone();
-                int token = sampler.next(logits);
-                last = System.nanoTime();
-                first = chosen++ == 0 ? last : first;
-                finish = accept(token, raw, room);
-            } while (finish == FinishReason.CANCELLED
-                    && !cancelled.getAsBoolean()
-                    && sequence.append(new int[] {reply[count - 1]}, 0, logits, () -> false));
-        }
+        FinishReason finish = sequence.append(prompt, reused, logits, cancelled)
+                ? reply(logits, new Sampler(sampling, prompt, logits.length, seed), sequence.limit() - prompt.length)
+                : FinishReason.CANCELLED;
         var timings = new Timings(
                 prompt.length - reused, chosen, Duration.ofNanos(first - start), Duration.ofNanos(last - start));
         return new Outcome(Arrays.copyOf(reply, count), reused, finish, timings, logprobs, seed);
     }
 
-    /** Why the reply ends with this token; CANCELLED if nothing but the caller can end it here. */
-    private FinishReason accept(int token, float[] logits, int room) {
+    /**
+     * Chooses token after token.
+     *
+     * @param logits of the prompt's last token; every later one's take their place
+     * @param room tokens that fit into the context
+     */
+    private FinishReason reply(float[] logits, Sampler sampler, int room) {
+        boolean scored = sampling.logprobs() != Sampling.NO_LOGPROBS;
+        float[] raw =
+                scored ? new float[logits.length] : logits; // penalties change what is chosen from, not what is told
+        while (true) {
+            if (scored) {
+                System.arraycopy(logits, 0, raw, 0, logits.length);
+            }
+            int token = sampler.next(logits);
+            last = System.nanoTime();
+            first = chosen++ == 0 ? last : first;
+            FinishReason finish = accept(token, raw, room);
+            if (finish != null) {
+                return finish;
+            }
+            if (cancelled.getAsBoolean()) {
+                return FinishReason.CANCELLED;
+            }
+            sequence.append(new int[] {token}, 0, logits, () -> false);
+        }
+    }
+
+    /** Why the reply ends with this token; null if it goes on. */
+    private @Nullable FinishReason accept(int token, float[] logits, int room) {
         if (endTokens.contains(token) || sampling.stopTokens().contains(token)) {
             return FinishReason.END;
         }
@@ -133,7 +153,7 @@ public final class Generation {
         if (count >= sampling.maxTokens()) {
             return FinishReason.MAX_TOKENS;
         }
-        return count >= room ? FinishReason.CONTEXT_FULL : FinishReason.CANCELLED;
+        return count >= room ? FinishReason.CONTEXT_FULL : null;
     }
 
     /** A seed nobody asked for; short, so that it can be typed. */
