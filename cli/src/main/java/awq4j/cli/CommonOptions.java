@@ -38,6 +38,13 @@ final class CommonOptions {
         return json != null;
     }
 
+    /** Refuses a file for machines that could not be written; for the start of long work. */
+    void checkJson() throws IOException {
+        if (json != null) {
+            JsonFile.requireFolder(json);
+        }
+    }
+
     /** Writes the result for machines, if that was asked for. */
     void writeJson(Object result) throws IOException {
         if (json != null) {

@@ -47,6 +47,7 @@ final class CompareCommand implements Callable<Integer> {
     @Override
     public Integer call() throws IOException {
         text.check();
+        common.checkJson();
         Screen screen = common.screen();
         String read = text.read();
         try (Backend backend = CpuBackend.open(kernels.cpu());

@@ -55,11 +55,11 @@ final class Gauge implements AutoCloseable {
     }
 
     /**
-     * So much is done.
+     * So much is done. From any thread.
      *
      * @param remark a few characters at the end of the line, may be empty
      */
-    void at(long done, String remark) {
+    synchronized void at(long done, String remark) {
         if (bar != null) {
             bar.setExtraMessage(remark.isEmpty() ? "" : " " + remark);
             bar.stepTo(done);

@@ -18,6 +18,20 @@ final class JsonFile {
     private JsonFile() {}
 
     /**
+     * Checks that a file could be written, so that hours of work do not end in a missing folder.
+     *
+     * @return the folder
+     * @throws IOException if there is none
+     */
+    static Path requireFolder(Path file) throws IOException {
+        Path folder = file.toAbsolutePath().getParent();
+        if (folder == null || !Files.isDirectory(folder)) {
+            throw new IOException("cannot write " + file + ": there is no folder " + folder);
+        }
+        return folder;
+    }
+
+    /**
      * Writes {@code value} as JSON, whole or not at all: to a neighbour first, which then takes the name.
      *
      * @param value records, maps, lists, strings and numbers
@@ -30,10 +44,7 @@ final class JsonFile {
     /** Writes a text that is not JSON in the same way. */
     static void writeText(Path file, String text) throws IOException {
         Path target = file.toAbsolutePath();
-        Path folder = target.getParent();
-        if (folder == null || !Files.isDirectory(folder)) {
-            throw new IOException("cannot write " + file + ": there is no folder " + folder);
-        }
+        Path folder = requireFolder(file);
         Path draft = folder.resolve(
                 "." + target.getFileName() + "." + ProcessHandle.current().pid() + ".part");
         try {

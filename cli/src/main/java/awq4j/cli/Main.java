@@ -23,6 +23,7 @@ import picocli.CommandLine.UnmatchedArgumentException;
         description = "Quantizes language models to 4 bits with AWQ, and runs them on the CPU.",
         synopsisSubcommandLabel = "COMMAND",
         subcommands = {
+            DemoCommand.class,
             QuantizeCommand.class,
             EvalCommand.class,
             RunCommand.class,

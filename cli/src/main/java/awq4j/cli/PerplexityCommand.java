@@ -44,6 +44,7 @@ final class PerplexityCommand implements Callable<Integer> {
     @Override
     public Integer call() throws IOException {
         text.check();
+        common.checkJson();
         Screen screen = common.screen();
         String read = text.read();
         try (Backend backend = CpuBackend.open(kernels.cpu());
