@@ -115,6 +115,9 @@ final class QuantizeCommand implements Callable<Integer> {
                     "--method rtn searches nothing: --recipe-out, --scaling, --no-clip and --search-tokens go with awq");
         }
         calibration.check();
+        scheme.over(QuantScheme.INT4_G128); // numbers that make no sense are wrong usage, whatever the model is
+        scheme.awq(Awq.Settings.DEFAULT);
+        kernels.cpu();
     }
 
     private Calibration calibration(Path source) {

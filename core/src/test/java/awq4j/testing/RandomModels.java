@@ -21,9 +21,9 @@ public final class RandomModels {
     private RandomModels() {}
 
     /** Sizes of a random Llama. */
-    public record Sizes(int hidden, int wide, int layers, int heads, int kvHeads, int vocabulary) {
+    public record Sizes(int hidden, int wide, int layers, int heads, int kvHeads, int vocabulary, boolean tied) {
         /** Three blocks; runs in milliseconds. */
-        public static final Sizes SMALL = new Sizes(64, 128, 3, 4, 2, 96);
+        public static final Sizes SMALL = new Sizes(64, 128, 3, 4, 2, 96, false);
     }
 
     /** A golden model with nothing but configuration and weights. */
@@ -50,6 +50,17 @@ public final class RandomModels {
                 .valueStream()
                 .map(row -> row.valueStream().mapToInt(id -> id.asInt()).toArray())
                 .toArray(int[][]::new);
+    }
+
+    /** The demo model's tokenizer, for models of at least 4096 tokens. */
+    public static void addTokenizer(Path folder) {
+        try {
+            for (String name : new String[] {"tokenizer.json", "tokenizer_config.json"}) {
+                Files.copy(TinyModels.demo().resolve(name), folder.resolve(name));
+            }
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
     }
 
     /** A Llama of seeded random weights. */
@@ -101,7 +112,9 @@ public final class RandomModels {
             add.matrix(prefix + "mlp.down_proj.weight", sizes.hidden(), sizes.wide());
         }
         add.gain("model.norm.weight");
-        add.matrix("lm_head.weight", sizes.vocabulary(), sizes.hidden());
+        if (!sizes.tied()) {
+            add.matrix("lm_head.weight", sizes.vocabulary(), sizes.hidden());
+        }
         SafetensorsWriter.write(folder.resolve("model.safetensors"), Map.of("format", "pt"), sources);
         return folder;
     }
@@ -117,10 +130,11 @@ public final class RandomModels {
     private static float[] gaussian(long seed, String name, int count, float deviation) {
         var random = new java.util.SplittableRandom(seed * 31 + name.hashCode());
         float[] values = new float[count];
+        float unit = (float) (deviation * Math.sqrt(3) / (1 << 16));
         for (int i = 0; i < count; i++) {
-            // a sum of four uniform numbers is near enough to a normal one, and fast
-            double sum = random.nextDouble() + random.nextDouble() + random.nextDouble() + random.nextDouble() - 2;
-            values[i] = (float) (sum * Math.sqrt(3)) * deviation;
+            // the sum of four 16-bit numbers is near enough to a normal one, and fast
+            long bits = random.nextLong();
+            values[i] = unit * ((short) bits + (short) (bits >> 16) + (short) (bits >> 32) + (short) (bits >> 48));
         }
         return values;
     }
@@ -143,7 +157,7 @@ public final class RandomModels {
                   "vocab_size": %d,
                   "max_position_embeddings": 256,
                   "rms_norm_eps": 1e-5,
-                  "tie_word_embeddings": false,
+                  "tie_word_embeddings": %s,
                   "torch_dtype": "%s"
                 }
                 """.formatted(
@@ -153,6 +167,7 @@ public final class RandomModels {
                         sizes.heads(),
                         sizes.kvHeads(),
                         sizes.vocabulary(),
+                        sizes.tied(),
                         torch);
     }
 }

@@ -66,9 +66,11 @@ public record CalibrationTexts(String source, String sha256, List<Text> texts) {
                 throw new IllegalStateException("the resource " + RESOURCE + " is missing from the library's jar");
             }
             byte[] bytes = in.readAllBytes();
-            var digest = new Digest().update(bytes);
-            return new CalibrationTexts(
-                    BUILTIN, digest.hex(), JsonLines.read(Path.of(RESOURCE), utf8(Path.of(RESOURCE), bytes), "text"));
+            Path name = Path.of(RESOURCE);
+            List<Text> texts = JsonLines.read(name, utf8(name, bytes), DEFAULT_FIELD).stream()
+                    .map(text -> new Text(text.text(), true)) // most are longer than a short sequence
+                    .toList();
+            return new CalibrationTexts(BUILTIN, new Digest().update(bytes).hex(), texts);
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         }

@@ -26,6 +26,9 @@ class CalibrationTextsTest {
                         .mapToInt(text -> text.text().length())
                         .sum())
                 .isGreaterThan(150_000);
+        // one token a character: even then there is text for the shortest sequences
+        var calibration = Calibration.of(builtin, text -> text.chars().toArray(), 8, 64, 1);
+        assertThat(calibration.provenance().skipped()).isZero();
         assertThat(builtin.sha256()).matches("[0-9a-f]{64}");
     }
 

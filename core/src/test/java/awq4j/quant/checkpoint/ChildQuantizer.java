@@ -13,6 +13,9 @@ import java.util.List;
 
 /** A quantization in a process of its own, which may be killed or given little memory. */
 final class ChildQuantizer {
+    /** Calibration tokens of the large job. */
+    static final int TOKENS = 32;
+
     private ChildQuantizer() {}
 
     /**
@@ -54,9 +57,11 @@ final class ChildQuantizer {
             CheckpointQuantizer.run(settings.watched(ChildQuantizer::waitBehindTheFirst, () -> false));
             return;
         }
-        var method =
-                job.equals("rtn") ? MethodChoice.rtn() : MethodChoice.awq(new Awq.Settings(Scaling.PLAIN, true, 64));
-        Calibration calibration = job.equals("rtn") ? null : Calibration.ofTokens(RandomModels.tokens(2, 64, 512, 4));
+        var method = job.equals("rtn")
+                ? MethodChoice.rtn()
+                : MethodChoice.awq(new Awq.Settings(Scaling.PLAIN, true, TOKENS));
+        Calibration calibration =
+                job.equals("rtn") ? null : Calibration.ofTokens(RandomModels.tokens(2, TOKENS / 2, 512, 4));
         var report = CheckpointQuantizer.run(QuantizeSettings.of(model, out, QuantScheme.INT4_G128, method, calibration)
                 .withCpu(CpuOptions.DEFAULT));
         System.out.println("peak " + report.peakHeapBytes());

@@ -1,0 +1,171 @@
+package awq4j.cli;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import awq4j.format.Config;
+import awq4j.tensor.DType;
+import awq4j.testing.RandomModels;
+import awq4j.testing.RandomModels.Sizes;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.Assumptions;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+class QuantizeCommandTest {
+    @TempDir
+    private Path folder;
+
+    @Test
+    void quantizesWithTheBuiltinTextAndPacksAgainFromTheRecipe() throws IOException {
+        Path model = model(2);
+        Path out = folder.resolve("out");
+        Path recipe = folder.resolve("a.recipe");
+        Path json = folder.resolve("a.json");
+        var first = Program.run(
+                "quantize",
+                model,
+                "--out",
+                out,
+                "--group-size",
+                32,
+                "--samples",
+                2,
+                "--sequence-length",
+                128,
+                "--search-tokens",
+                64,
+                "--recipe-out",
+                recipe,
+                "--threads",
+                2,
+                "--json",
+                json);
+        assertThat(first.code()).as(first.toString()).isZero();
+        assertThat(first.out())
+                .contains("wrote    " + out + " (awq, 4 bits, groups of 32)")
+                .contains("linears  14 of 14 quantized")
+                .contains("% less than by plain rounding")
+                .contains("try      awq4j ");
+        assertThat(first.err()).contains("needs about ", "first block: ", "left");
+        var report = Config.read(json).section("report").orElseThrow();
+        assertThat(report.section("calibration").orElseThrow().text("source")).isEqualTo("builtin");
+        assertThat(report.text("program")).startsWith("awq4j ");
+
+        Path again = folder.resolve("again");
+        var second = Program.run("quantize", model, "--out", again, "--recipe", recipe);
+        assertThat(second.code()).as(second.toString()).isZero();
+        assertThat(again.resolve("model.safetensors")).hasSameBinaryContentAs(out.resolve("model.safetensors"));
+
+        var other = Program.run("quantize", model, "--out", folder.resolve("x"), "--recipe", recipe, "--bits", 3);
+        assertThat(other.code()).isEqualTo(1);
+        assertThat(other.err()).contains("awq4j: the recipe was found for 4 bits, group size 32");
+
+        var twice = Program.run("quantize", out, "--out", folder.resolve("x"));
+        assertThat(twice.code()).isEqualTo(1);
+        assertThat(twice.err())
+                .isEqualTo(
+                        "awq4j: " + out + " is quantized already; quantizing starts from a model in float16, bfloat16"
+                                + " or float32\n");
+    }
+
+    @ParameterizedTest
+    @CsvSource(delimiter = '|', textBlock = """
+                    --bits 9 | --bits must be in [2, 8], was 9
+                    --group-size 0 | --group-size must be positive, or -1 for whole rows, was 0
+                    --range zero | expected reference or include-zero, was 'zero'
+                    --samples 0 | --samples must be positive, was 0
+                    --method rtn --samples 3 | --method rtn looks at no text
+                    --method rtn --recipe-out r | --method rtn searches nothing
+                    --recipe r --recipe-out s | give one of them
+                    --recipe r --scaling duo | --recipe has been found already
+                    --recipe r --calibration t | --recipe looks at no text
+                    --threads -1 | --threads must be in [0, 1024], was -1
+                    """)
+    void whatMakesNoSenseIsWrongUsage(String options, String complaint) {
+        Path model = folder.resolve("model"); // is not even looked at
+        var arguments = new java.util.ArrayList<Object>(List.of("quantize", model, "--out", folder.resolve("out")));
+        arguments.addAll(List.of(options.split(" ")));
+        var program = Program.run(arguments.toArray());
+        assertThat(program.err()).contains(complaint);
+        assertThat(program.code()).isEqualTo(2);
+    }
+
+    @Test
+    void outIsRequired() {
+        var program = Program.run("quantize", folder);
+        assertThat(program.code()).isEqualTo(2);
+        assertThat(program.err()).contains("--out");
+    }
+
+    @Test
+    void whatIsNoModelFails() throws IOException {
+        var program = Program.run("quantize", folder, "--out", folder.resolve("out"));
+        assertThat(program.code()).isEqualTo(1);
+        assertThat(program.err()).contains("is not a model folder: it has no config.json");
+    }
+
+    @Test
+    void tooLittleTextIsCounted() throws IOException {
+        Path model = model(1);
+        Path text = Files.writeString(folder.resolve("short.txt"), "Once upon a time.");
+        var program = Program.run("quantize", model, "--out", folder.resolve("out"), "--calibration", text);
+        assertThat(program.code()).isEqualTo(1);
+        assertThat(program.err())
+                .startsWith("awq4j: calibration text " + text + " is too little: one sequence takes 256 tokens, found ")
+                .endsWith(" in 1 of 1 texts; give more text or a shorter sequence length\n");
+    }
+
+    @Test
+    @Timeout(value = 120, unit = TimeUnit.SECONDS, threadMode = Timeout.ThreadMode.SEPARATE_THREAD)
+    void interruptedItSaysWhatIsKeptAndGoesOn() throws Exception {
+        Assumptions.assumeTrue(Files.exists(Path.of("/bin/kill")), "there is no kill to send Ctrl-C with");
+        Path model = model(20);
+        Path out = folder.resolve("out");
+        var options =
+                List.of("--group-size", "32", "--samples", "2", "--sequence-length", "128", "--search-tokens", "256");
+        var command = new java.util.ArrayList<>(List.of(
+                Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+                "--enable-native-access=ALL-UNNAMED",
+                "-cp",
+                System.getProperty("java.class.path"),
+                "awq4j.cli.Main",
+                "quantize",
+                model.toString(),
+                "--out",
+                out.toString()));
+        command.addAll(options);
+        Process child = new ProcessBuilder(command).redirectErrorStream(true).start();
+        Path first = folder.resolve(".out.partial/block-00000.safetensors");
+        while (!Files.exists(first) && child.isAlive()) {
+            child.waitFor(5, TimeUnit.MILLISECONDS);
+        }
+        new ProcessBuilder("/bin/kill", "-INT", Long.toString(child.pid()))
+                .start()
+                .waitFor();
+        String said = new String(child.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
+        assertThat(child.waitFor()).as(said).isEqualTo(130);
+        assertThat(said).containsPattern("\\d+ of 20 blocks are kept; the same command continues behind them");
+        assertThat(out).doesNotExist();
+
+        var arguments = new java.util.ArrayList<Object>(List.of("quantize", model, "--out", out));
+        arguments.addAll(options);
+        var resumed = Program.run(arguments.toArray());
+        assertThat(resumed.err()).contains("continuing an interrupted run: ");
+        assertThat(resumed.code()).isZero();
+    }
+
+    private Path model(int layers) {
+        var sizes = new Sizes(64, 128, layers, 4, 4, 4096, true);
+        Path model = RandomModels.llama(folder.resolve("model"), sizes, DType.F16, 31);
+        RandomModels.addTokenizer(model);
+        return model;
+    }
+}
