@@ -42,6 +42,15 @@ final class ThreadTeam implements AutoCloseable {
         return workers.length + 1;
     }
 
+    /** Threads besides the caller that have not ended. */
+    int living() {
+        int living = 0;
+        for (Worker worker : workers) {
+            living += worker.isAlive() ? 1 : 0;
+        }
+        return living;
+    }
+
     /**
      * Does units 0 to before {@code units} and returns when all are done. An exception of any part ends the rest early
      * and is thrown here.

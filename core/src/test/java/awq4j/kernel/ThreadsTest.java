@@ -1,0 +1,110 @@
+package awq4j.kernel;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import awq4j.kernel.CpuOptions.Arithmetic;
+import awq4j.testing.Samples;
+import awq4j.weight.WeightLayout.ZeroPoint;
+import java.util.Arrays;
+import java.util.concurrent.atomic.AtomicIntegerArray;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
+import org.junit.jupiter.params.provider.ValueSource;
+
+class ThreadsTest {
+    @ParameterizedTest
+    @EnumSource(
+            value = Arithmetic.class,
+            names = {"SCALAR", "VECTOR"})
+    void resultsDoNotDependOnTheNumberOfThreads(Arithmetic arithmetic) {
+        float[] one = results(arithmetic, 1);
+        assertThat(results(arithmetic, 2)).containsExactly(one);
+        assertThat(results(arithmetic, 3)).containsExactly(one);
+    }
+
+    private static float[] results(Arithmetic arithmetic, int threads) {
+        int n = 19;
+        try (var backend = CpuBackend.open(new CpuOptions(arithmetic, threads))) {
+            var kernels = backend.kernels();
+            Buffer x = backend.allocate(n, 264);
+            backend.write(Samples.floats(1, n * 264), x);
+            Buffer y = backend.allocate(n, 264);
+            var weight = backend.place(Samples.grouped(2, 264, 264, 4, 64, ZeroPoint.INTEGER));
+            kernels.linear(weight, null, x, y);
+            kernels.linear(weight, null, y.view(1), x.view(1));
+            Buffer gain = backend.allocate(1, 264);
+            backend.write(Samples.floats(3, 264), gain);
+            kernels.rmsNorm(y, gain, 1e-5f, y);
+            kernels.gate(Activation.SILU, y, x);
+            KvBuffer[] caches = {backend.allocateKv(n, 11, 24, KvBuffer.KvPrecision.F16)};
+            int[] positions = java.util.stream.IntStream.range(0, n).toArray();
+            kernels.store(y, x, positions, new int[n], caches);
+            Buffer out = backend.allocate(n, 264);
+            kernels.attend(x, new AttentionShape(11, 11, 24, 0.2f, 0, null), positions, new int[n], caches, out);
+            float[] all = new float[n * 264];
+            backend.read(out, all);
+            return all;
+        }
+    }
+
+    @ParameterizedTest
+    @ValueSource(ints = {1, 2, 3})
+    void everyUnitIsDoneOnce(int threads) {
+        try (var team = new ThreadTeam(threads)) {
+            for (int units : new int[] {0, 1, 2, 5, 100, 1001}) {
+                for (int step : new int[] {1, 3, 64}) {
+                    var done = new AtomicIntegerArray(units);
+                    team.run(units, step, (from, to, scratch) -> {
+                        assertThat(to - from).isBetween(1, step);
+                        for (int i = from; i < to; i++) {
+                            done.incrementAndGet(i);
+                        }
+                    });
+                    for (int i = 0; i < units; i++) {
+                        assertThat(done.get(i)).isEqualTo(1);
+                    }
+                }
+            }
+        }
+    }
+
+    @Test
+    void anExceptionOfAnyThreadReachesTheCallerAndTheTeamLivesOn() {
+        try (var team = new ThreadTeam(3)) {
+            for (int wrong = 0; wrong < 40; wrong++) {
+                int unit = wrong;
+                assertThatThrownBy(() -> team.run(40, 1, (from, to, scratch) -> {
+                            if (from == unit) {
+                                throw new IllegalStateException("unit " + unit);
+                            }
+                        }))
+                        .isInstanceOf(IllegalStateException.class)
+                        .hasMessage("unit " + unit);
+            }
+            int[] sum = new int[40];
+            team.run(40, 1, (from, to, scratch) -> sum[from] = 1);
+            assertThat(Arrays.stream(sum).sum()).isEqualTo(40);
+        }
+    }
+
+    @Test
+    void closeEndsTheThreads() {
+        var team = new ThreadTeam(3);
+        team.run(10, 1, (from, to, scratch) -> {});
+        team.close();
+        team.close();
+        assertThat(team.living()).isZero();
+        assertThatThrownBy(() -> team.run(1, 1, (from, to, scratch) -> {}))
+                .isInstanceOf(IllegalStateException.class)
+                .hasMessage("the backend is closed");
+    }
+
+    @Test
+    void zeroThreadsMeansOneForEachCore() {
+        try (var backend = CpuBackend.open(new CpuOptions(Arithmetic.SCALAR, 0))) {
+            assertThat(backend.threads()).isEqualTo(Runtime.getRuntime().availableProcessors());
+        }
+    }
+}

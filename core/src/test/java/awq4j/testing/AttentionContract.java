@@ -1,0 +1,214 @@
+package awq4j.testing;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.within;
+
+import awq4j.kernel.AttentionShape;
+import awq4j.kernel.Backend;
+import awq4j.kernel.Buffer;
+import awq4j.kernel.CpuBackend;
+import awq4j.kernel.KvBuffer;
+import awq4j.kernel.KvBuffer.KvPrecision;
+import awq4j.kernel.scalar.ScalarRowKernels;
+import java.util.Arrays;
+import java.util.stream.IntStream;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+
+/** What every backend's attention owes: the scalar kernels' results. */
+public abstract class AttentionContract {
+    private static final long SEED = 20261126;
+
+    private Backend backend;
+    private Backend scalar;
+
+    /** A backend of this kind. */
+    protected abstract Backend open();
+
+    /** Positions that are tried. */
+    protected int[] lengths() {
+        return new int[] {1, 2, 15, 16, 17, 33, 70, 300, 530};
+    }
+
+    @BeforeEach
+    void start() {
+        backend = open();
+        scalar = CpuBackend.open(new ScalarRowKernels(), 1);
+    }
+
+    @AfterEach
+    void stop() {
+        backend.close();
+        scalar.close();
+    }
+
+    @Test
+    void groupedQueriesAndWholeHeads() {
+        for (int length : lengths()) {
+            assertAttention(new AttentionShape(4, 2, 24, 0.2f, 0, null), length, Math.min(length, 9), KvPrecision.F32);
+            assertAttention(new AttentionShape(3, 3, 16, 0.25f, 0, null), length, 1, KvPrecision.F16);
+            assertAttention(new AttentionShape(8, 1, 80, 0.11f, 0, null), length, Math.min(length, 2), KvPrecision.F16);
+        }
+    }
+
+    @Test
+    void slidingWindows() {
+        for (int window : new int[] {1, 6, 40, 1000}) {
+            assertAttention(new AttentionShape(2, 1, 32, 0.2f, window, null), 90, 40, KvPrecision.F32);
+        }
+    }
+
+    @Test
+    void slopes() {
+        float[] slopes = {0.5f, 0.25f, 0.125f};
+        assertAttention(new AttentionShape(3, 3, 20, 0.2f, 0, slopes), 75, 20, KvPrecision.F32);
+    }
+
+    @Test
+    void headsWiderThanOneTile() {
+        assertAttention(new AttentionShape(2, 1, 300, 0.06f, 0, null), 20, 5, KvPrecision.F32);
+    }
+
+    /** The last {@code tokens} of {@code length} positions, against the definition on the same numbers. */
+    private void assertAttention(AttentionShape shape, int length, int tokens, KvPrecision precision) {
+        int width = shape.kvHeads() * shape.headDim();
+        float[] keys = Samples.floats(SEED, length * width);
+        float[] values = Samples.floats(SEED + 1, length * width);
+        float[] queries = Samples.floats(SEED + 2, tokens * shape.heads() * shape.headDim());
+        float[] expected = attend(scalar, shape, keys, values, queries, tokens, precision);
+        float[] actual = attend(backend, shape, keys, values, queries, tokens, precision);
+        double bound = bound(keys, values, queries, shape, length);
+        for (int i = 0; i < expected.length; i++) {
+            assertThat(actual[i])
+                    .as("%s, %d of %d positions, %s, at %d, seed %d", shape, tokens, length, precision, i, SEED)
+                    .isCloseTo(expected[i], within((float) bound));
+        }
+    }
+
+    /** An error d in a score moves a weight by 2d of itself; the weights sum to one. */
+    private static double bound(float[] keys, float[] values, float[] queries, AttentionShape shape, int length) {
+        double score = Tolerance.ofSum(
+                shape.headDim() * shape.scale() * greatest(keys) * greatest(queries) / 4, shape.headDim());
+        double slopes = shape.alibiSlopes() == null ? 0 : length * 0x1p-23;
+        return (2 * (score + slopes) + 1e-6 + Tolerance.ofSum(1, length)) * greatest(values);
+    }
+
+    private static double greatest(float[] x) {
+        double most = 0;
+        for (float value : x) {
+            most = Math.max(most, Math.abs(value));
+        }
+        return most;
+    }
+
+    private static float[] attend(
+            Backend on,
+            AttentionShape shape,
+            float[] keys,
+            float[] values,
+            float[] queries,
+            int tokens,
+            KvPrecision precision) {
+        int width = shape.kvHeads() * shape.headDim();
+        int length = keys.length / width;
+        KvBuffer[] caches = {on.allocateKv(length, shape.kvHeads(), shape.headDim(), precision)};
+        on.kernels()
+                .store(
+                        BackendContract.matrix(on, keys, length),
+                        BackendContract.matrix(on, values, length),
+                        IntStream.range(0, length).toArray(),
+                        new int[length],
+                        caches);
+        Buffer out = BackendContract.fenced(on, tokens, shape.heads() * shape.headDim());
+        on.kernels()
+                .attend(
+                        BackendContract.matrix(on, queries, tokens),
+                        shape,
+                        IntStream.range(length - tokens, length).toArray(),
+                        new int[tokens],
+                        caches,
+                        out.view(tokens));
+        return BackendContract.contents(on, out, tokens);
+    }
+
+    @Test
+    void sequencesDoNotSeeEachOther() {
+        var shape = new AttentionShape(2, 1, 8, 0.3f, 0, null);
+        KvBuffer[] caches = {backend.allocateKv(8, 1, 8, KvPrecision.F32), backend.allocateKv(40, 1, 8, KvPrecision.F32)
+        };
+        int[] positions = {0, 1, 0, 1, 2};
+        int[] sequences = {1, 1, 0, 0, 0};
+        float[] keys = Samples.floats(SEED, 5 * 8);
+        float[] values = Samples.floats(SEED + 1, 5 * 8);
+        float[] queries = Samples.floats(SEED + 2, 5 * 16);
+        var kernels = backend.kernels();
+        kernels.store(
+                BackendContract.matrix(backend, keys, 5),
+                BackendContract.matrix(backend, values, 5),
+                positions,
+                sequences,
+                caches);
+        Buffer out = BackendContract.fenced(backend, 5, 16);
+        kernels.attend(BackendContract.matrix(backend, queries, 5), shape, positions, sequences, caches, out.view(5));
+        float[] together = BackendContract.contents(backend, out, 5);
+        float[] first = attend(
+                backend,
+                shape,
+                Arrays.copyOf(keys, 16),
+                Arrays.copyOf(values, 16),
+                Arrays.copyOf(queries, 32),
+                2,
+                KvPrecision.F32);
+        assertThat(Arrays.copyOf(together, 32)).containsExactly(first);
+    }
+
+    @Test
+    void aLaterTokensNanIsNotSeenBefore() {
+        var shape = new AttentionShape(2, 1, 16, 0.3f, 0, null);
+        float[] keys = Samples.floats(SEED, 12 * 16);
+        float[] values = Samples.floats(SEED + 1, 12 * 16);
+        float[] queries = Samples.floats(SEED + 2, 12 * 32);
+        float[] clean = attend(backend, shape, keys, values, queries, 12, KvPrecision.F32);
+        keys[9 * 16] = Float.NaN;
+        values[9 * 16 + 3] = Float.NaN;
+        float[] actual = attend(backend, shape, keys, values, queries, 12, KvPrecision.F32);
+        for (int i = 0; i < 9 * 32; i++) {
+            assertThat(actual[i]).isCloseTo(clean[i], within(1e-5f));
+        }
+        for (int i = 9 * 32; i < 12 * 32; i++) {
+            assertThat(actual[i]).isNaN();
+        }
+    }
+
+    @Test
+    void aGrownCacheKeepsWhatWasStored() {
+        for (KvPrecision precision : KvPrecision.values()) {
+            var shape = new AttentionShape(2, 2, 10, 0.3f, 0, null);
+            float[] keys = Samples.floats(SEED, 20 * 20);
+            float[] values = Samples.floats(SEED + 1, 20 * 20);
+            float[] query = Samples.floats(SEED + 2, 20);
+            float[] expected = attend(backend, shape, keys, values, query, 1, precision);
+            KvBuffer[] small = {backend.allocateKv(20, 2, 10, precision)};
+            backend.kernels()
+                    .store(
+                            BackendContract.matrix(backend, keys, 20),
+                            BackendContract.matrix(backend, values, 20),
+                            IntStream.range(0, 20).toArray(),
+                            new int[20],
+                            small);
+            KvBuffer[] large = {backend.allocateKv(300, 2, 10, precision)};
+            backend.copyKv(small[0], large[0], 20);
+            Buffer out = BackendContract.fenced(backend, 1, 20);
+            backend.kernels()
+                    .attend(
+                            BackendContract.matrix(backend, query, 1),
+                            shape,
+                            new int[] {19},
+                            new int[1],
+                            large,
+                            out.view(1));
+            assertThat(BackendContract.contents(backend, out, 1)).containsExactly(expected);
+        }
+    }
+}

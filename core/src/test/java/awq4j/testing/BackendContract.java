@@ -1,0 +1,359 @@
+package awq4j.testing;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.within;
+
+import awq4j.kernel.Activation;
+import awq4j.kernel.Backend;
+import awq4j.kernel.Buffer;
+import awq4j.kernel.CpuBackend;
+import awq4j.kernel.PlacedWeight;
+import awq4j.kernel.scalar.ScalarRowKernels;
+import awq4j.tensor.DType;
+import awq4j.weight.Weight;
+import awq4j.weight.WeightCodec;
+import awq4j.weight.WeightLayout.Grouped;
+import awq4j.weight.WeightLayout.ZeroPoint;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+
+/** What every backend owes: the scalar kernels' results, for every layout, within the tolerance of float sums. */
+public abstract class BackendContract {
+    private static final float SENTINEL = 12345.678f;
+    private static final long SEED = 20261125;
+
+    private Backend backend;
+    private Backend scalar;
+
+    /** A backend of this kind. */
+    protected abstract Backend open();
+
+    /** Numbers of columns that linears are tried with. */
+    protected int[] sizes() {
+        return new int[] {1, 2, 3, 7, 8, 15, 16, 17, 31, 33, 64, 127, 255, 1024, 4097};
+    }
+
+    @BeforeEach
+    void start() {
+        backend = open();
+        scalar = CpuBackend.open(new ScalarRowKernels(), 1);
+    }
+
+    @AfterEach
+    void stop() {
+        backend.close();
+        scalar.close();
+    }
+
+    @Test
+    void denseLinearIsTheDefinitions() {
+        for (DType dtype : List.of(DType.F32, DType.F16, DType.BF16)) {
+            for (int columns : sizes()) {
+                assertLinear(Samples.dense(SEED + columns, 37, columns, dtype), 1, 2, 5, 9);
+            }
+        }
+    }
+
+    @Test
+    void codesOfAllWidthsAndGroupsAreTheDefinitions() {
+        for (int bits = 2; bits <= 8; bits++) {
+            for (int columns : sizes()) {
+                ZeroPoint zero = columns % 2 == 0 ? ZeroPoint.MIDDLE : ZeroPoint.INTEGER;
+                int group = new int[] {32, 64, 128, columns, 7}[(columns + bits) % 5];
+                assertLinear(Samples.grouped(SEED + columns, 41, columns, bits, group, zero), 1, 2, 7);
+            }
+        }
+    }
+
+    @Test
+    void everyHeightIsTheDefinitions() {
+        for (int rows : new int[] {1, 2, 3, 7, 8, 15, 16, 17, 31, 33, 64, 65, 129}) {
+            assertLinear(Samples.grouped(SEED + rows, rows, 72, 4, 32, ZeroPoint.INTEGER), 1, 3, 6, 13);
+            assertLinear(Samples.grouped(SEED + rows, rows, 40, 8, 13, ZeroPoint.INTEGER), 1, 4);
+            assertLinear(Samples.dense(SEED + rows, rows, 40, DType.F16), 1, 4);
+        }
+    }
+
+    @Test
+    void manyTokensAreTheDefinitions() {
+        assertLinear(Samples.grouped(SEED, 70, 520, 4, 128, ZeroPoint.INTEGER), 200);
+        assertLinear(Samples.dense(SEED, 70, 300, DType.F32), 200);
+    }
+
+    private void assertLinear(Weight weight, int... tokens) {
+        PlacedWeight placed = backend.place(weight);
+        PlacedWeight defined = scalar.place(weight);
+        float[] bias = Samples.floats(SEED + 1, weight.rows());
+        for (int n : tokens) {
+            float[] x = Samples.floats(SEED + 2, n * weight.columns());
+            float[] expected = linear(scalar, defined, bias, x, n);
+            float[] actual = linear(backend, placed, bias, x, n);
+            for (int i = 0; i < n * weight.rows(); i++) {
+                int row = i % weight.rows();
+                double bound = Tolerance.ofRow(weight, row, x, i / weight.rows() * weight.columns())
+                        + 2 * Math.ulp(expected[i]);
+                if (!(Math.abs(actual[i] - expected[i]) <= bound)) {
+                    assertThat(actual[i])
+                            .as("%s row %d token %d of %d, seed %d", describe(weight), row, i / weight.rows(), n, SEED)
+                            .isCloseTo(expected[i], within((float) bound));
+                }
+            }
+        }
+    }
+
+    private static String describe(Weight weight) {
+        return weight.layout() + " [" + weight.rows() + ", " + weight.columns() + "]";
+    }
+
+    /** The result; the row behind it must stay as it was. */
+    private static float[] linear(Backend on, PlacedWeight weight, float @Nullable [] bias, float[] x, int n) {
+        Buffer out = fenced(on, n, weight.rows());
+        Buffer shift = bias == null ? null : matrix(on, bias, 1);
+        on.kernels().linear(weight, shift, matrix(on, x, n), out.view(n));
+        return contents(on, out, n);
+    }
+
+    @Test
+    void embedDecodesRows() {
+        for (Weight table : List.of(
+                Samples.dense(SEED, 9, 33, DType.F32),
+                Samples.dense(SEED, 9, 33, DType.F16),
+                Samples.dense(SEED, 9, 33, DType.BF16),
+                Samples.grouped(SEED, 9, 77, 4, 32, ZeroPoint.INTEGER),
+                Samples.grouped(SEED, 9, 77, 6, 9, ZeroPoint.MIDDLE))) {
+            int[] ids = {8, 0, 3, 3};
+            Buffer out = fenced(backend, ids.length, table.columns());
+            backend.kernels().embed(backend.place(table), ids, out.view(ids.length));
+            float[] actual = contents(backend, out, ids.length);
+            float[] row = new float[table.columns()];
+            for (int i = 0; i < ids.length; i++) {
+                WeightCodec.decodeRow(table, ids[i], row);
+                assertThat(Arrays.copyOfRange(actual, i * row.length, (i + 1) * row.length))
+                        .as(describe(table))
+                        .containsExactly(row);
+            }
+        }
+    }
+
+    @Test
+    void sourceOfCodesMayGo() {
+        Weight weight = Samples.grouped(SEED, 20, 64, 4, 32, ZeroPoint.INTEGER);
+        PlacedWeight placed;
+        try (var arena = Arena.ofConfined()) {
+            placed = backend.place(new Weight(
+                    "short-lived",
+                    weight.rows(),
+                    weight.columns(),
+                    weight.layout(),
+                    copy(arena, weight.values()),
+                    copy(arena, weight.scales()),
+                    copy(arena, weight.zeros())));
+        }
+        float[] x = Samples.floats(SEED, 64);
+        assertThat(linear(backend, placed, null, x, 1))
+                .containsExactly(linear(backend, backend.place(weight), null, x, 1));
+    }
+
+    private static MemorySegment copy(Arena arena, MemorySegment from) {
+        return arena.allocate(from.byteSize(), 8).copyFrom(from);
+    }
+
+    @Test
+    void normsAreTheDefinitions() {
+        for (int n : sizes()) {
+            float[] x = Samples.floats(SEED + n, 3 * n);
+            float[] gain = Samples.floats(SEED + 1, n);
+            float[] bias = Samples.floats(SEED + 2, n);
+            assertSame(
+                    x,
+                    3,
+                    "rmsNorm " + n,
+                    1e-6f,
+                    (on, in, out) -> on.kernels().rmsNorm(in, matrix(on, gain, 1), 1e-5f, out));
+            // the variance of one value is zero: what is left of it is rounding, divided by sqrt(epsilon)
+            assertSame(
+                    x,
+                    3,
+                    "layerNorm " + n,
+                    1e-4f,
+                    (on, in, out) -> on.kernels()
+                            .layerNorm(in, matrix(on, gain, 1), n % 2 == 0 ? null : matrix(on, bias, 1), 1e-5f, out));
+        }
+    }
+
+    @Test
+    void normsBySegmentAndInPlaceAreTheDefinitions() {
+        float[] x = Samples.floats(SEED, 2 * 5 * 24);
+        float[] gain = Samples.floats(SEED + 1, 24);
+        assertSame(x, 2, "rmsNorm of heads", 1e-6f, (on, in, out) -> {
+            on.kernels().rmsNorm(in, matrix(on, gain, 1), 1e-6f, in);
+            copyInto(on, in, out);
+        });
+    }
+
+    @Test
+    void rotationIsTheDefinitions() {
+        for (int[] shape : new int[][] {{2, 1}, {24, 12}, {64, 32}, {32, 8}, {80, 40}}) {
+            float[] x = Samples.floats(SEED, 3 * 2 * shape[0]);
+            float[] angles = Samples.floats(SEED + 1, 3 * shape[1]);
+            float[] others = Samples.floats(SEED + 2, 3 * shape[1]);
+            assertSame(x, 3, "rotate " + Arrays.toString(shape), 1e-6f, (on, in, out) -> {
+                on.kernels().rotate(in, shape[0], matrix(on, angles, 3), matrix(on, others, 3));
+                copyInto(on, in, out);
+            });
+        }
+    }
+
+    @Test
+    void activationsAreTheDefinitions() {
+        float[] x = new float[2 * 1003];
+        for (int i = 0; i < x.length; i++) {
+            x[i] = (i - 1003) * 0.02f; // -20 to 20
+        }
+        x[0] = -200;
+        x[1] = 200;
+        x[2] = -1e-30f;
+        float[] up = Samples.floats(SEED, x.length);
+        for (Activation activation : Activation.values()) {
+            // GELU's far tail is a small number times e^-x^2/2 in float: 1e-6 of x, not of the result
+            assertSame(x, 2, "activate " + activation, 2e-6f, (on, in, out) -> {
+                on.kernels().activate(activation, in);
+                copyInto(on, in, out);
+            });
+            assertSame(x, 2, "gate " + activation, 4e-6f, (on, in, out) -> {
+                on.kernels().gate(activation, in, matrix(on, up, 2));
+                copyInto(on, in, out);
+            });
+        }
+    }
+
+    @Test
+    void additionIsExact() {
+        for (int n : sizes()) {
+            float[] x = Samples.floats(SEED + n, 3 * n);
+            float[] one = Samples.floats(SEED + 1, n);
+            assertSame(x, 3, "add " + n, 0, (on, in, out) -> {
+                on.kernels().add(matrix(on, one, 1), in);
+                on.kernels().add(in, out);
+            });
+        }
+    }
+
+    @Test
+    void gatherCopiesRows() {
+        float[] x = Samples.floats(SEED, 4 * 5);
+        Buffer out = fenced(backend, 3, 5);
+        backend.kernels().gather(matrix(backend, x, 4), new int[] {3, 0, 3}, out.view(3));
+        float[] last = Arrays.copyOfRange(x, 15, 20);
+        assertThat(contents(backend, out, 3)).startsWith(last).endsWith(last);
+    }
+
+    @Test
+    void nonFiniteActivationsStayInTheirRow() {
+        for (Weight weight : List.of(
+                Samples.grouped(SEED, 40, 96, 4, 32, ZeroPoint.INTEGER), Samples.dense(SEED, 40, 96, DType.F16))) {
+            PlacedWeight placed = backend.place(weight);
+            for (float wrong : new float[] {Float.NaN, Float.POSITIVE_INFINITY}) {
+                float[] x = Samples.floats(SEED, 5 * 96);
+                float[] clean = linear(backend, placed, null, x, 5);
+                x[2 * 96 + 11] = wrong;
+                float[] actual = linear(backend, placed, null, x, 5);
+                for (int i = 0; i < actual.length; i++) {
+                    if (i / 40 != 2) {
+                        assertThat(actual[i]).isEqualTo(clean[i]);
+                    } else if (i % 40 > 3) { // rows of one code may cancel or multiply by zero
+                        assertThat(Float.isFinite(actual[i]))
+                                .as("row %d", i % 40)
+                                .isFalse();
+                    }
+                }
+            }
+        }
+    }
+
+    @Test
+    void nonFiniteScaleStaysInItsRow() {
+        Weight weight = Samples.grouped(SEED, 40, 96, 4, 32, ZeroPoint.INTEGER);
+        for (int n : new int[] {1, 5}) {
+            float[] x = Samples.floats(SEED, n * 96);
+            float[] clean = linear(backend, backend.place(weight), null, x, n);
+            float[] scales = weight.scales().toArray(java.lang.foreign.ValueLayout.JAVA_FLOAT);
+            scales[9 * 3 + 1] = Float.NaN;
+            var layout = (Grouped) weight.layout();
+            float[] actual = linear(
+                    backend,
+                    backend.place(new Weight(
+                            "nan", 40, 96, layout, weight.values(), MemorySegment.ofArray(scales), weight.zeros())),
+                    null,
+                    x,
+                    n);
+            for (int i = 0; i < actual.length; i++) {
+                assertThat(Float.isNaN(actual[i])).isEqualTo(i % 40 == 9);
+                assertThat(i % 40 == 9 || actual[i] == clean[i]).isTrue();
+            }
+        }
+    }
+
+    /** An operation from one matrix to another of the same shape; the target starts as zeros. */
+    private interface Operation {
+        void run(Backend on, Buffer in, Buffer out);
+    }
+
+    private void assertSame(float[] x, int rows, String what, float bound, Operation operation) {
+        var results = new ArrayList<float[]>();
+        for (Backend on : List.of(scalar, backend)) {
+            int columns = x.length / rows;
+            float[] padded = Arrays.copyOf(x, x.length + columns);
+            Arrays.fill(padded, x.length, padded.length, SENTINEL);
+            Buffer in = matrix(on, padded, rows + 1);
+            Buffer out = fenced(on, rows, columns);
+            on.write(new float[x.length], out.view(rows));
+            operation.run(on, in.view(rows), out.view(rows));
+            contents(on, in, rows);
+            results.add(contents(on, out, rows));
+        }
+        for (int i = 0; i < x.length; i++) {
+            float expected = results.get(0)[i];
+            float actual = results.get(1)[i];
+            if (!(Math.abs(actual - expected) <= bound * Math.max(1, Math.abs(expected)))) {
+                assertThat(actual).as("%s at %d, seed %d", what, i, SEED).isCloseTo(expected, within(bound));
+            }
+        }
+    }
+
+    private static void copyInto(Backend on, Buffer from, Buffer to) {
+        float[] values = new float[from.rows() * from.columns()];
+        on.read(from, values);
+        on.write(values, to);
+    }
+
+    /** A buffer with a row of sentinels behind those that are used. */
+    static Buffer fenced(Backend on, int rows, int columns) {
+        float[] values = new float[(rows + 1) * columns];
+        Arrays.fill(values, SENTINEL);
+        return matrix(on, values, rows + 1);
+    }
+
+    static Buffer matrix(Backend on, float[] values, int rows) {
+        Buffer buffer = on.allocate(rows, values.length / rows);
+        on.write(values, buffer);
+        return buffer;
+    }
+
+    /** The used rows of a fenced buffer. */
+    static float[] contents(Backend on, Buffer fenced, int rows) {
+        float[] all = new float[fenced.rows() * fenced.columns()];
+        on.read(fenced, all);
+        for (int i = rows * fenced.columns(); i < all.length; i++) {
+            assertThat(all[i]).as("the row behind the last").isEqualTo(SENTINEL);
+        }
+        return Arrays.copyOf(all, rows * fenced.columns());
+    }
+}

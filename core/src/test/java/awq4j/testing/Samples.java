@@ -1,0 +1,81 @@
+package awq4j.testing;
+
+import awq4j.tensor.DType;
+import awq4j.tensor.FloatFormats;
+import awq4j.weight.Weight;
+import awq4j.weight.WeightLayout.Dense;
+import awq4j.weight.WeightLayout.Grouped;
+import awq4j.weight.WeightLayout.ZeroPoint;
+import java.lang.foreign.MemorySegment;
+import java.util.SplittableRandom;
+
+/** Seeded numbers for tests: the same seed gives the same numbers everywhere. */
+public final class Samples {
+    private Samples() {}
+
+    /** {@code n} floats, roughly normal, standard deviation 1. */
+    public static float[] floats(long seed, int n) {
+        var random = new SplittableRandom(seed);
+        float[] out = new float[n];
+        for (int i = 0; i < n; i++) {
+            out[i] = (float) random.nextGaussian();
+        }
+        return out;
+    }
+
+    /** A dense weight, on the heap. */
+    public static Weight dense(long seed, int rows, int columns, DType dtype) {
+        float[] values = floats(seed, rows * columns);
+        if (dtype == DType.F32) {
+            return Weight.ofFloats("dense", rows, columns, values);
+        }
+        short[] bits = new short[values.length];
+        for (int i = 0; i < bits.length; i++) {
+            bits[i] = dtype == DType.F16 ? Float.floatToFloat16(values[i]) : FloatFormats.floatToBf16(values[i]);
+        }
+        return new Weight("dense", rows, columns, new Dense(dtype), MemorySegment.ofArray(bits), null, null);
+    }
+
+    /**
+     * A grouped weight, on the heap: random codes; rows 0 to 3, as far as there are, have all codes least, all greatest,
+     * all equal to the zero, and scales of zero.
+     */
+    public static Weight grouped(long seed, int rows, int columns, int bits, int groupSize, ZeroPoint zeroPoint) {
+        var random = new SplittableRandom(seed);
+        var layout = new Grouped(bits, groupSize, zeroPoint);
+        int groups = layout.groups(columns);
+        byte[] codes = new byte[rows * layout.rowBytes(columns)];
+        float[] scales = new float[rows * groups];
+        byte[] zeros = new byte[rows * groups];
+        for (int r = 0; r < rows; r++) {
+            for (int g = 0; g < groups; g++) {
+                scales[r * groups + g] = r == 3 ? 0 : 0.01f + 0.1f * (float) random.nextDouble();
+                zeros[r * groups + g] =
+                        (byte) (zeroPoint == ZeroPoint.MIDDLE ? 1 << bits - 1 : random.nextInt(1 << bits));
+            }
+            for (int k = 0; k < columns; k++) {
+                int code = random.nextInt(1 << bits);
+                code = switch (r) {
+                    case 0 -> 0;
+                    case 1 -> (1 << bits) - 1;
+                    case 2 -> zeros[r * groups + k / groupSize] & 0xff;
+                    default -> code;
+                };
+                int start = r * layout.rowBytes(columns);
+                if (layout.storageBits() == 4) {
+                    codes[start + k / 2] |= (byte) (code << k % 2 * 4);
+                } else {
+                    codes[start + k] = (byte) code;
+                }
+            }
+        }
+        return new Weight(
+                "grouped",
+                rows,
+                columns,
+                layout,
+                MemorySegment.ofArray(codes),
+                MemorySegment.ofArray(scales),
+                zeroPoint == ZeroPoint.MIDDLE ? null : MemorySegment.ofArray(zeros));
+    }
+}

@@ -1,0 +1,47 @@
+package awq4j.testing;
+
+import awq4j.weight.Weight;
+import awq4j.weight.WeightCodec;
+import awq4j.weight.WeightLayout.Dense;
+import awq4j.weight.WeightLayout.Grouped;
+
+/** How far sums of float32 products may lie from the definition's. */
+public final class Tolerance {
+    /** Half the distance from 1 to the next float. */
+    private static final double UNIT = 0x1p-24;
+
+    private Tolerance() {}
+
+    /**
+     * 4 sqrt(n) u times the sum of the products' magnitudes: measured, the worst error stays below 1 sqrt(n) u times it.
+     *
+     * @param magnitude sum over i of |x_i y_i|
+     */
+    public static double ofSum(double magnitude, int n) {
+        return 4 * Math.sqrt(n) * UNIT * magnitude;
+    }
+
+    /**
+     * For row {@code row} of a weight times the {@code columns} values of x from {@code at} on. Of coded weights the
+     * kernels may sum code * x and zero * x apart, and round in each sum: there a product's magnitude is that of both.
+     */
+    public static double ofRow(Weight weight, int row, float[] x, int at) {
+        float[] values = new float[weight.columns()];
+        WeightCodec.decodeRow(weight, row, values);
+        double magnitude = 0;
+        for (int k = 0; k < values.length; k++) {
+            magnitude += Math.abs((double) x[at + k])
+                    * switch (weight.layout()) {
+                        case Dense ignored -> Math.abs(values[k]);
+                        case Grouped grouped -> {
+                            int group = k / grouped.groupSize();
+                            double scale = Math.abs(WeightCodec.scale(weight, grouped, row, group));
+                            yield scale
+                                    * (WeightCodec.code(weight, grouped, row, k)
+                                            + WeightCodec.zero(weight, grouped, row, group));
+                        }
+                    };
+        }
+        return ofSum(magnitude, values.length) + Float.MIN_NORMAL;
+    }
+}
