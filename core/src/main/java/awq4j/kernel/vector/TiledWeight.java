@@ -14,8 +14,8 @@ import org.jspecify.annotations.Nullable;
  * <p>Columns here are the kernel's own: padding may stand between groups, where activations are zero.
  */
 abstract class TiledWeight implements CpuWeight {
-    /** Tokens whose activations, for the columns of one tile, stay in the second-level cache: 192 KiB. */
-    private static final int TOKENS = 192 / MicroKernel.ROWS * MicroKernel.ROWS;
+    /** Tokens whose activations, for the columns of one tile, stay in the second-level cache: 256 KiB. */
+    private static final int TOKENS = 256 / MicroKernel.ROWS * MicroKernel.ROWS;
 
     private static final int STRIDE = MicroKernel.STRIDE;
     private static final int PAIR = Lanes.PAIR;
