@@ -24,7 +24,11 @@ final class Roofline {
     private static final VectorSpecies<Float> FLOATS = FloatVector.SPECIES_PREFERRED;
     private static final int BYTES = LONGS.vectorByteSize();
     private static final long SIZE = 256L << 20;
-    private static final int STEPS = 10_000_000;
+    /** Steps of one call; many calls, because the compiler makes less of a loop that it enters in the middle. */
+    private static final int STEPS = 10_000;
+
+    private static final int CALLS = 1000;
+    private static final long PIECE = 1 << 20;
 
     /** Where results go, so that the compiler cannot leave the loops out. */
     private static volatile long sink;
@@ -35,17 +39,42 @@ final class Roofline {
         for (long i = 0; i < SIZE; i += 8) {
             memory.set(ValueLayout.JAVA_LONG, i, i * 0x9E3779B97F4A7C15L);
         }
+        for (int i = 0; i < 10; i++) {
+            readBytesPerSecond(1);
+            floatsPerSecond(1);
+        }
     }
 
     /** Bytes a second that {@code threads} threads read from memory together, each its own part, once. */
     double readBytesPerSecond(int threads) {
-        long part = SIZE / threads / (4L * BYTES) * (4L * BYTES);
-        return part * threads / seconds(threads, thread -> read(memory, thread * part, (thread + 1) * part));
+        long pieces = SIZE / PIECE / threads;
+        return pieces
+                * PIECE
+                * threads
+                / seconds(threads, thread -> {
+                    long sum = 0;
+                    for (long i = thread * pieces; i < (thread + 1) * pieces; i++) {
+                        sum ^= read(memory, i * PIECE, (i + 1) * PIECE);
+                    }
+                    return sum;
+                });
     }
 
     /** Float operations a second that {@code threads} threads reach in registers; a multiply-add counts as two. */
     double floatsPerSecond(int threads) {
-        return 2.0 * 12 * FLOATS.length() * STEPS * threads / seconds(threads, thread -> (long) multiplyAdd(STEPS));
+        return 2.0
+                * 12
+                * FLOATS.length()
+                * STEPS
+                * CALLS
+                * threads
+                / seconds(threads, thread -> {
+                    float sum = 0;
+                    for (int i = 0; i < CALLS; i++) {
+                        sum += multiplyAdd(STEPS);
+                    }
+                    return (long) sum;
+                });
     }
 
     private interface Part {

@@ -15,7 +15,7 @@ final class MicroKernel {
 
     /**
      * Rows of a at once. The compiler loads the broadcasts of all rows before the products: with 256 bits (sixteen
-     * registers) six rows spill, 39 GFLOP/s instead of four rows' 80; with 512 or NEON's 128 there are 32 registers.
+     * registers) six rows spill, 39 GFLOP/s instead of four rows' 91; with 512 or NEON's 128 there are 32 registers.
      */
     static final int ROWS = Lanes.COUNT == 8 ? 4 : 6;
 
