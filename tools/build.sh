@@ -38,7 +38,7 @@ build() {
     printf '%s\n' "$name" >"$STATE/current.draft" && mv "$STATE/current.draft" "$STATE/current" || return 1
     draft=
     forget_old_builds "$name"
-    built
+    APP=$STATE/app/$name # good for this launch, even if a source has changed in the meantime
 }
 
 # Maven with plain output and no questions. A repository of its own where the usual one cannot be written to.
