@@ -46,8 +46,11 @@ sealed interface Statement {
     record Continue(int line) implements Statement {}
 
     /**
+     * A macro, or the body of a call block.
+     *
      * @param name empty for the body of a call block
-     * @param used which of {@code caller}, {@code varargs} and {@code kwargs} the body mentions */
+     * @param used which of {@code caller}, {@code varargs} and {@code kwargs} the body mentions
+     */
     record MacroDefinition(String name, List<Parameter> parameters, List<Statement> body, java.util.Set<String> used) {}
 
     record Parameter(String name, @Nullable Expression otherwise) {}
