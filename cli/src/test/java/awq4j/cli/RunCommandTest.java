@@ -4,6 +4,10 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import awq4j.format.Config;
 import awq4j.testing.TinyModels;
+import java.io.ByteArrayOutputStream;
+import java.io.InputStream;
+import java.io.PrintStream;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -64,6 +68,40 @@ class RunCommandTest {
         var stopped = Program.run("run", MODEL, "-p", "Once", "--seed", "7", "--max-tokens", "8", "--stop", stop);
         assertThat(stopped.out()).doesNotContain(stop);
         assertThat(stopped.err()).contains("a stop text came");
+    }
+
+    @Test
+    void anInterruptionStopsTheReplyAndHasItsOwnCode() throws InterruptedException {
+        var interruption = new Interruption();
+        var signal = Thread.ofPlatform().unstarted(interruption::arrive);
+        var err = new ByteArrayOutputStream();
+        var out = new ByteArrayOutputStream() {
+            @Override
+            public synchronized void write(byte[] bytes, int from, int length) {
+                super.write(bytes, from, length);
+                if (signal.getState() == Thread.State.NEW) {
+                    signal.start();
+                }
+                while (!interruption.requested()) {
+                    Thread.onSpinWait();
+                }
+            }
+        };
+        var screen = new Screen(
+                InputStream.nullInputStream(),
+                new PrintStream(out, true, StandardCharsets.UTF_8),
+                new PrintStream(err, true, StandardCharsets.UTF_8),
+                false,
+                false);
+        int code = Main.execute(screen, interruption, "run", MODEL.toString(), "-p", "Once", "--seed", "1");
+        interruption.finish();
+        signal.join();
+        assertThat(code).isEqualTo(130);
+        assertThat(out.toString(StandardCharsets.UTF_8))
+                .as("what there is stays")
+                .isNotBlank();
+        assertThat(err.toString(StandardCharsets.UTF_8))
+                .matches("prompt (?s).* reply \\d+ tokens?.*; interrupted\\Rawq4j: interrupted\\R");
     }
 
     @Test
