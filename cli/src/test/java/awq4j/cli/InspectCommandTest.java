@@ -193,6 +193,16 @@ class InspectCommandTest {
     }
 
     @Test
+    void weightsOfAnotherFormatAreNamed() throws IOException {
+        Files.writeString(folder.resolve("config.json"), "{}");
+        Files.writeString(folder.resolve("pytorch_model.bin"), "x");
+        var program = Program.run("inspect", folder);
+        assertThat(program.code()).isEqualTo(1);
+        assertThat(program.err())
+                .contains("weights come as pytorch_model.bin; supported: model.safetensors, or shards with");
+    }
+
+    @Test
     void whatIsNoModelIsRefusedAndWrongUsageIsTold() {
         var none = Program.run("inspect", folder);
         assertThat(none.code()).isEqualTo(1);
