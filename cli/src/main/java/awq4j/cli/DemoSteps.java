@@ -8,7 +8,11 @@ record DemoSteps(Screen screen, Interruption interruption) {
     /** How far a step is. */
     @FunctionalInterface
     interface Reached {
-        /** @throws java.util.concurrent.CancellationException if the user wants to stop */
+        /**
+         * So much is done.
+         *
+         * @throws java.util.concurrent.CancellationException if the user wants to stop
+         */
         void at(long done, String remark);
     }
 
