@@ -20,12 +20,12 @@ import org.junit.jupiter.api.io.TempDir;
 /** Memory holds a block, not the model: shown by processes whose heap is smaller than the model's file. */
 class MemoryTest {
     /** Most of it in blocks, of which RTN is fast. */
-    private static final Sizes DEEP = new Sizes(1024, 2816, 6, 8, 8, 512, true);
+    private static final Sizes DEEP = new Sizes(768, 2048, 7, 8, 8, 512, true);
 
     /** Most of it in the embedding, so that a search is over soon. */
-    private static final Sizes WIDE = new Sizes(512, 1408, 2, 8, 4, 150_000, true);
+    private static final Sizes WIDE = new Sizes(384, 1024, 2, 6, 3, 135_000, true);
 
-    private static final int HEAP_MEBIBYTES = 140;
+    private static final int HEAP_MEBIBYTES = 88;
 
     @TempDir
     private Path folder;
