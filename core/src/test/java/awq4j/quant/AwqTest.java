@@ -147,6 +147,22 @@ class AwqTest {
         }
     }
 
+    @Test
+    void threadsDoNotChangeABit() {
+        try (var block = new Case("llama_gqa");
+                Backend one = CpuBackend.open(new CpuOptions(CpuOptions.Arithmetic.AUTO, 1));
+                Backend three = CpuBackend.open(new CpuOptions(CpuOptions.Arithmetic.AUTO, 3))) {
+            ModelSpec model = Families.spec(block.checkpoint);
+            var settings = new Awq.Settings(Scaling.DUO, true, 4096);
+            var alone = new Awq(new BlockRunner(one, model), settings)
+                    .quantize(block.spec, block.weights(), block.capture, INT4_G32);
+            var together = new Awq(new BlockRunner(three, model), settings)
+                    .quantize(block.spec, block.weights(), block.capture, INT4_G32);
+            assertSame(together, alone);
+            assertThat(together.reports()).isEqualTo(alone.reports());
+        }
+    }
+
     private static void assertSame(QuantizedBlock found, QuantizedBlock expected) {
         assertThat(found.linears().keySet())
                 .containsExactlyElementsOf(expected.linears().keySet());
