@@ -25,7 +25,7 @@ public final class Awq implements QuantMethod {
      */
     public record Settings(Scaling scaling, boolean clip, int searchTokens) {
         /** What we measured to be best, see docs/results/awq-defaults.md. */
-        public static final Settings DEFAULT = new Settings(Scaling.PLAIN, true, 4096);
+        public static final Settings DEFAULT = new Settings(Scaling.DUO, true, 1024);
 
         /** @throws IllegalArgumentException if {@code searchTokens} is not positive */
         public Settings {
