@@ -9,6 +9,9 @@ final class Budget {
     /** Python refuses to print longer integers; about 4300 digits. */
     static final int MOST_BITS = 14_284;
 
+    /** Characters that are looked at in about the time of one step. */
+    private static final int SCANNED_PER_STEP = 256;
+
     private final Limits limits;
     private long steps;
     private long made;
@@ -25,9 +28,9 @@ final class Budget {
         }
     }
 
-    /** Counts a unit of work for each of {@code count} elements. */
-    void steps(long count) {
-        steps += count;
+    /** Counts the work of looking through a string. */
+    void scan(int length) {
+        steps += length / SCANNED_PER_STEP;
         step();
     }
 

@@ -6,6 +6,13 @@ import java.util.function.Predicate;
 
 /** Python's {@code isdigit} and its like: true if all characters are, and there is one. */
 final class CharacterTests {
+    /** First and last of the characters that Unicode's Numeric_Type calls digits, but not decimal ones. */
+    private static final int[] DIGITS = {
+        0xb2, 0xb3, 0xb9, 0xb9, 0x1369, 0x1371, 0x19da, 0x19da, 0x2070, 0x2070, 0x2074, 0x2079, 0x2080, 0x2089, 0x2460,
+        0x2468, 0x2474, 0x247c, 0x2488, 0x2490, 0x24ea, 0x24ea, 0x24f5, 0x24fd, 0x24ff, 0x24ff, 0x2776, 0x277e, 0x2780,
+        0x2788, 0x278a, 0x2792, 0x10a40, 0x10a43, 0x10e60, 0x10e68, 0x11052, 0x1105a, 0x1f100, 0x1f10a
+    };
+
     static final Map<String, Predicate<String>> ALL = Map.ofEntries(
             Map.entry("isalpha", text -> all(text, Character::isLetter)),
             Map.entry("isalnum", text -> all(text, c -> Character.isLetter(c) || isNumeric(c))),
@@ -28,16 +35,11 @@ final class CharacterTests {
 
     /** Decimal digits, and the raised, lowered and circled ones from 0 to 9. */
     private static boolean isDigit(int character) {
-        return Character.isDigit(character)
-                || (Character.getType(character) == Character.OTHER_NUMBER
-                        && Character.getNumericValue(character) >= 0
-                        && Character.getNumericValue(character) <= 9
-                        && (character < 0x3000)
-                        && !isFraction(character));
-    }
-
-    private static boolean isFraction(int character) {
-        return character == 0x09f4 || (character >= 0x0b72 && character <= 0x0f33 && character != 0x19da);
+        boolean digit = Character.isDigit(character);
+        for (int i = 0; !digit && i < DIGITS.length; i += 2) {
+            digit = character >= DIGITS[i] && character <= DIGITS[i + 1];
+        }
+        return digit;
     }
 
     private static boolean isNumeric(int character) {

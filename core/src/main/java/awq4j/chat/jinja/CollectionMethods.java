@@ -56,7 +56,10 @@ final class CollectionMethods {
                     long count = 0;
                     for (Object item : list) {
                         rendering.budget().step();
-                        count += item == wanted || rendering.comparison().equal(item, wanted) ? 1 : 0;
+                        count += Comparison.same(item, wanted)
+                                        || rendering.comparison().equal(item, wanted)
+                                ? 1
+                                : 0;
                     }
                     return count;
                 };
@@ -76,7 +79,8 @@ final class CollectionMethods {
         int stop = place(bound.integer(2, Integer.MAX_VALUE), list.size());
         for (int i = start; i < stop; i++) {
             rendering.budget().step();
-            if (list.get(i) == bound.value(0) || rendering.comparison().equal(list.get(i), bound.value(0))) {
+            if (Comparison.same(list.get(i), bound.value(0))
+                    || rendering.comparison().equal(list.get(i), bound.value(0))) {
                 return (long) i;
             }
         }

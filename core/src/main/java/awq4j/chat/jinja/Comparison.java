@@ -11,6 +11,12 @@ final class Comparison {
         this.budget = budget;
     }
 
+    /** Python's {@code is}, which goes before {@code ==} where it compares elements. */
+    @SuppressWarnings("ReferenceEquality")
+    static boolean same(Object left, Object right) {
+        return left == right;
+    }
+
     boolean equal(Object left, Object right) {
         return equal(left, right, 0);
     }
@@ -20,7 +26,10 @@ final class Comparison {
             return Numbers.compare(left, right) == 0;
         }
         if (Types.isText(left) && Types.isText(right)) {
-            return Repr.text(left).equals(Repr.text(right));
+            String a = Repr.text(left);
+            String b = Repr.text(right);
+            budget.scan(a.length() == b.length() ? a.length() : 0);
+            return a.equals(b);
         }
         return switch (left) {
             case Undefined undefined -> right instanceof Undefined;
@@ -29,12 +38,12 @@ final class Comparison {
             case Range a when right instanceof Range b -> a.items().equals(b.items());
             case Dict a when right instanceof Dict b -> equalDicts(a, b, Budget.deeper(level));
             case DictView a when right instanceof DictView b -> equalViews(a, b, Budget.deeper(level));
-            default -> left == right;
+            default -> same(left, right);
         };
     }
 
     private boolean equalItems(List<?> left, List<?> right, int level) {
-        if (left == right) {
+        if (same(left, right)) {
             return true;
         }
         if (left.size() != right.size()) {
@@ -42,7 +51,7 @@ final class Comparison {
         }
         for (int i = 0; i < left.size(); i++) {
             budget.step();
-            if (left.get(i) != right.get(i) && !equal(left.get(i), right.get(i), level)) {
+            if (!same(left.get(i), right.get(i)) && !equal(left.get(i), right.get(i), level)) {
                 return false;
             }
         }
@@ -56,7 +65,7 @@ final class Comparison {
         for (Dict.Entry entry : left.entries()) {
             budget.step();
             Object other = right.get(entry.key());
-            if (other == null || (other != entry.value() && !equal(entry.value(), other, level))) {
+            if (other == null || (!same(other, entry.value()) && !equal(entry.value(), other, level))) {
                 return false;
             }
         }
@@ -110,6 +119,7 @@ final class Comparison {
             return Numbers.compare(left, right);
         }
         if (Types.isText(left) && Types.isText(right)) {
+            budget.scan(Math.min(Repr.text(left).length(), Repr.text(right).length()));
             return Integer.signum(CodePoints.compare(Repr.text(left), Repr.text(right)));
         }
         if (left instanceof List<?> a && right instanceof List<?> b) {
@@ -134,7 +144,7 @@ final class Comparison {
             budget.step();
             Object a = left.get(i);
             Object b = right.get(i);
-            if (a != b && !equal(a, b, level)) {
+            if (!same(a, b) && !equal(a, b, level)) {
                 return compare(operator, a, b, level);
             }
         }
@@ -143,8 +153,8 @@ final class Comparison {
 
     boolean contains(Object container, Object item) {
         return switch (container) {
-            case String text -> text.contains(part(item));
-            case Markup markup -> markup.text().contains(part(item));
+            case String text -> contains(text, item);
+            case Markup markup -> contains(markup.text(), item);
             case Dict dict -> dict.has(item);
             case DictView view
             when view.kind() == DictView.Kind.KEYS -> view.dict().has(item);
@@ -155,17 +165,18 @@ final class Comparison {
                 while (!found && items.hasNext()) {
                     budget.step();
                     Object other = items.next();
-                    found = other == item || equal(other, item);
+                    found = same(other, item) || equal(other, item);
                 }
                 yield found;
             }
         };
     }
 
-    private static String part(Object item) {
+    private boolean contains(String text, Object item) {
         if (!Types.isText(item)) {
             throw new TemplateException("'in' a string expects a string, found " + Types.describe(item));
         }
-        return Repr.text(item);
+        budget.scan(text.length());
+        return text.contains(Repr.text(item));
     }
 }

@@ -83,7 +83,7 @@ final class Conversion {
 
     private static boolean hasDigit(String text) {
         char first = text.isEmpty() ? ' ' : text.charAt(0);
-        return first >= '0' && first <= '9' || text.length() > 1 && first == '.' && Character.isDigit(text.charAt(1));
+        return Character.isDigit(first) || (text.length() > 1 && first == '.' && Character.isDigit(text.charAt(1)));
     }
 
     /** Without white space around it, and with digits of any script as those of ASCII. */

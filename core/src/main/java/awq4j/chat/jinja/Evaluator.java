@@ -137,7 +137,11 @@ final class Evaluator {
         return result;
     }
 
-    /** @param block the input of a filter without one */
+    /**
+     * Applies a filter.
+     *
+     * @param block the input of a filter without one
+     */
     Object filter(Expression.Filter filter, Scope scope, @Nullable String block) {
         Object input;
         if (filter.input() instanceof Expression.Filter inner) {
@@ -162,7 +166,7 @@ final class Evaluator {
     }
 
     private Arguments arguments(CallArguments spelled, Scope scope, Map<String, Object> more) {
-        if (spelled == CallArguments.NONE && more.isEmpty()) {
+        if (spelled.equals(CallArguments.NONE) && more.isEmpty()) {
             return Arguments.NONE;
         }
         List<Object> positional = all(spelled.positional(), scope);

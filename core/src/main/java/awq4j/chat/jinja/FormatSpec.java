@@ -72,7 +72,7 @@ record FormatSpec(
     }
 
     private String text(String text) {
-        if ((type != 0 && type != 's') || sign != 0 || grouping != 0 || align == '=' && !fill.equals("0")) {
+        if ((type != 0 && type != 's') || sign != 0 || grouping != 0 || (align == '=' && !fill.equals("0"))) {
             throw refusal("a string");
         }
         String cut =

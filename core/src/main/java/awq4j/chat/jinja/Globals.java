@@ -54,6 +54,7 @@ final class Globals {
 
     private static void fill(Dict dict, Object value, Rendering rendering) {
         if (value instanceof Dict other) {
+            rendering.budget().making(other.size());
             other.entries().forEach(entry -> dict.put(entry.key(), entry.value()));
             return;
         }

@@ -3,6 +3,10 @@ package awq4j.chat.jinja;
 /** What a template can call: functions, methods bound to their value, macros. */
 @FunctionalInterface
 interface Invocable {
-    /** @throws TemplateException if it does not take these arguments */
+    /**
+     * Computes the result.
+     *
+     * @throws TemplateException if it does not take these arguments
+     */
     Object call(Arguments arguments);
 }

@@ -106,7 +106,7 @@ final class Members {
         return new Undefined("'" + name + "' would change a " + Types.name(value) + ", which a template may not");
     }
 
-    private static @Nullable Object element(Object value, Object key) {
+    private @Nullable Object element(Object value, Object key) {
         if (value instanceof Dict dict) {
             boolean hashable = !(key instanceof List<?> || key instanceof Dict);
             return hashable ? dict.get(key) : null;
@@ -133,7 +133,8 @@ final class Members {
         return place < 0 || place >= list.size() ? null : list.get((int) place);
     }
 
-    private static @Nullable String character(String text, int index) {
+    private @Nullable String character(String text, int index) {
+        rendering.budget().scan(text.length());
         int length = CodePoints.length(text);
         long place = index < 0 ? (long) index + length : index;
         return place < 0 || place >= length ? null : CodePoints.at(text, (int) place);
@@ -159,6 +160,7 @@ final class Members {
     }
 
     private String text(String text, Object start, Object stop, Object step) {
+        rendering.budget().scan(text.length());
         Span span = Span.of(CodePoints.length(text), start, stop, step);
         if (span.step == 1) {
             return CodePoints.slice(text, (int) span.start, (int) (span.start + span.count));

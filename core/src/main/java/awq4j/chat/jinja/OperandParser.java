@@ -38,44 +38,41 @@ final class OperandParser {
     /** A name, a literal, or what stands in brackets. */
     Expression primary() {
         Token token = tokens.current();
-        switch (token.kind()) {
-            case NAME -> {
-                tokens.next();
-                return name(token.text());
-            }
-            case STRING -> {
-                var text = new StringBuilder();
-                while (tokens.at(Token.Kind.STRING)) {
-                    text.append(tokens.next().text());
-                }
-                return new Expression.Literal(text.toString());
-            }
-            case INTEGER -> {
-                tokens.next();
-                return new Expression.Literal(integer(token));
-            }
-            case FLOAT -> {
-                tokens.next();
-                return new Expression.Literal(Conversion.real(token.text())
+        return switch (token.kind()) {
+            case NAME -> name(tokens.next().text());
+            case STRING -> strings();
+            case INTEGER -> new Expression.Literal(integer(tokens.next()));
+            case FLOAT ->
+                new Expression.Literal(Conversion.real(tokens.next().text())
                         .orElseThrow(() -> new TemplateException("not a number: " + token.text(), token.line())));
-            }
-            default -> {
-                if (tokens.skipOperator("(")) {
-                    tokens.enter();
-                    Expression inner = expressions.tuple(true, null, true);
-                    tokens.leave();
-                    tokens.expectOperator(")");
-                    return inner;
-                }
-                if (tokens.skipOperator("[")) {
-                    return list();
-                }
-                if (tokens.skipOperator("{")) {
-                    return dict();
-                }
-                throw tokens.expected("an expression");
-            }
+            default -> bracketed();
+        };
+    }
+
+    /** Strings that stand side by side are one. */
+    private Expression strings() {
+        var text = new StringBuilder();
+        while (tokens.at(Token.Kind.STRING)) {
+            text.append(tokens.next().text());
         }
+        return new Expression.Literal(text.toString());
+    }
+
+    private Expression bracketed() {
+        if (tokens.skipOperator("(")) {
+            tokens.enter();
+            Expression inner = expressions.tuple(true, null, true);
+            tokens.leave();
+            tokens.expectOperator(")");
+            return inner;
+        }
+        if (tokens.skipOperator("[")) {
+            return list();
+        }
+        if (tokens.skipOperator("{")) {
+            return dict();
+        }
+        throw tokens.expected("an expression");
     }
 
     private Expression name(String name) {

@@ -43,6 +43,10 @@ final class Rendering {
         return value instanceof String text ? text : budget.made(Repr.text(value));
     }
 
+    private void scan(Object value) {
+        budget.scan(Types.isText(value) ? Repr.text(value).length() : 0);
+    }
+
     Object call(Object callee, Arguments arguments) {
         budget.step();
         return switch (callee) {
@@ -53,7 +57,7 @@ final class Rendering {
     }
 
     Object filter(String name, Object input, Arguments arguments) {
-        budget.step();
+        scan(input);
         Filters.Filter filter = Filters.named(name);
         if (filter == null) {
             throw new TemplateException("there is no filter '" + name + "'");
@@ -62,7 +66,7 @@ final class Rendering {
     }
 
     boolean test(String name, Object subject, Arguments arguments) {
-        budget.step();
+        scan(subject);
         Tests.Test test = Tests.named(name);
         if (test == null) {
             throw new TemplateException("there is no test '" + name + "'");

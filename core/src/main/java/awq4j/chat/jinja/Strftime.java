@@ -10,7 +10,11 @@ import java.util.Locale;
 final class Strftime {
     private Strftime() {}
 
-    /** @throws TemplateException if the format asks for what is not known */
+    /**
+     * Writes a time.
+     *
+     * @throws TemplateException if the format asks for what is not known
+     */
     static String format(String format, LocalDateTime time) {
         var out = new StringBuilder();
         for (int i = 0; i < format.length(); i++) {

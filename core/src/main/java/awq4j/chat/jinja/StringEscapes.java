@@ -10,7 +10,11 @@ final class StringEscapes {
         this.text = text;
     }
 
-    /** @throws TemplateException if an escape is incomplete */
+    /**
+     * What a string means, without the quotes around it.
+     *
+     * @throws TemplateException if an escape is incomplete
+     */
     static String decode(String text) {
         if (text.indexOf('\\') < 0) {
             return text;

@@ -142,7 +142,12 @@ final class StringMethods {
     /** The method of a string, null if strings have none of this name. */
     static @Nullable Invocable bound(Rendering rendering, String self, String name) {
         Method method = METHODS.get(name);
-        return method == null ? null : arguments -> method.call(rendering, self, arguments);
+        return method == null
+                ? null
+                : arguments -> {
+                    rendering.budget().scan(self.length());
+                    return method.call(rendering, self, arguments);
+                };
     }
 
     /** The method of marked-up text: escapes its arguments and marks up its result, where Python's does. */

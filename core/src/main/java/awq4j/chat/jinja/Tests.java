@@ -32,8 +32,8 @@ final class Tests {
         plain("iterable", Types::isIterable);
         plain("callable", value -> value instanceof Undefined || (value instanceof Invocable));
         plain("escaped", value -> value instanceof Markup);
-        plain("lower", value -> CharacterTests.isLower(Repr.text(value)));
-        plain("upper", value -> CharacterTests.isUpper(Repr.text(value)));
+        printed("lower", CharacterTests::isLower);
+        printed("upper", CharacterTests::isUpper);
         plain("filter", value -> Dict.hashed(value) instanceof String name && Filters.named(name) != null);
         plain("test", value -> Dict.hashed(value) instanceof String name && named(name) != null);
         ALL.put("even", (rendering, subject, none) -> rest("even", rendering, subject, none, 0));
@@ -73,6 +73,13 @@ final class Tests {
         });
     }
 
+    private static void printed(String name, Predicate<String> test) {
+        ALL.put(name, (rendering, subject, arguments) -> {
+            arguments.bind(name, 0);
+            return test.test(rendering.text(subject));
+        });
+    }
+
     private static void comparison(String operator, String... names) {
         Test test = (rendering, subject, arguments) -> rendering
                 .comparison()
@@ -104,6 +111,6 @@ final class Tests {
     /** Python's {@code is}; values that it may share or not count as one if they are equal. */
     private static boolean same(Object subject, Object other) {
         boolean simple = subject instanceof String || Numbers.isNumber(subject);
-        return subject == other || (simple && subject.equals(other));
+        return Comparison.same(subject, other) || (simple && subject.equals(other));
     }
 }

@@ -56,7 +56,7 @@ final class TextFilters {
         for (String name : new String[] {"escape", "e"}) {
             ALL.put(name, (rendering, input, arguments) -> {
                 arguments.bind(name, 0);
-                return Markup.escape(input);
+                return Markup.escape(soft(rendering, input));
             });
         }
         ALL.put("forceescape", (rendering, input, arguments) -> {

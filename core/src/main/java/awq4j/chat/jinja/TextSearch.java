@@ -86,7 +86,11 @@ final class TextSearch {
         return false;
     }
 
-    /** @param most how many to replace, all if negative */
+    /**
+     * Replaces one string by another.
+     *
+     * @param most how many to replace, all if negative
+     */
     static String replace(String self, String old, String with, int most, Budget budget) {
         long count = occurrences(self, old);
         if (most >= 0) {

@@ -38,6 +38,26 @@ class LimitsTest {
                 "template line 1: takes more than 20000 steps; does a loop never end?");
     }
 
+    @ParameterizedTest
+    @ValueSource(
+            strings = {
+                "s.isdigit()",
+                "s.find('b')",
+                "s|length",
+                "s is lower",
+                "s == s ~ ''",
+                "'b' in s",
+                "s[3]",
+                "s[3:4]",
+                "s <= s ~ ''"
+            })
+    void lookingThroughLongStringsIsWork(String expression) {
+        String template =
+                "{% set s = 'a' * 1000000 %}{% for i in range(10) %}{% set x = " + expression + " %}{% endfor %}";
+        assertThatThrownBy(() -> render(template, new Limits(20_000, 1000, 2_000_000, 50_000_000, 20)))
+                .hasMessage("template line 1: takes more than 20000 steps; does a loop never end?");
+    }
+
     @Test
     void outputIsBounded() {
         refuses(
