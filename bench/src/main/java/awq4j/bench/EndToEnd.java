@@ -17,6 +17,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.SplittableRandom;
+import java.util.regex.Pattern;
 
 /**
  * Prefill and decode tokens a second of a model of TinyLlama's shape, beside what the machine could do at the same
@@ -48,8 +49,11 @@ public final class EndToEnd {
     public static void main(String[] arguments) {
         var options = new HashMap<String, String>();
         for (String argument : arguments) {
-            String[] parts = argument.split("=", 2);
-            options.put(parts[0], parts.length == 2 ? parts[1] : "");
+            int sign = argument.indexOf('=');
+            if (sign < 1) {
+                throw new IllegalArgumentException("expected name=value, found " + argument);
+            }
+            options.put(argument.substring(0, sign), argument.substring(sign + 1));
         }
         new EndToEnd(options).run();
     }
@@ -58,10 +62,20 @@ public final class EndToEnd {
         return Integer.parseInt(options.getOrDefault(name, String.valueOf(otherwise)));
     }
 
+    private List<String> list(String name, String otherwise) {
+        return Pattern.compile(",")
+                .splitAsStream(options.getOrDefault(name, otherwise))
+                .toList();
+    }
+
     private void run() {
-        say("Java %s, %d layers of TinyLlama-1.1B's shape, int4 g128, head F16%n", Runtime.version(), layers);
-        for (String kernels : options.getOrDefault("kernels", "vector,scalar").split(",")) {
-            for (String threads : options.getOrDefault("threads", "1,2").split(",")) {
+        System.out.printf(
+                Locale.ROOT,
+                "Java %s, %d layers of TinyLlama-1.1B's shape, int4 g128, head F16%n",
+                Runtime.version(),
+                layers);
+        for (String kernels : list("kernels", "vector,scalar")) {
+            for (String threads : list("threads", "1,2")) {
                 Arithmetic arithmetic = Arithmetic.valueOf(kernels.toUpperCase(Locale.ROOT));
                 try (var backend = CpuBackend.open(new CpuOptions(arithmetic, Integer.parseInt(threads)))) {
                     measure(backend);
@@ -73,9 +87,12 @@ public final class EndToEnd {
     private void measure(CpuBackend backend) {
         long start = System.nanoTime();
         Transformer model = Transformer.open(backend, Families.spec(checkpoint), checkpoint, CHUNK);
-        say(
+        System.out.printf(
+                Locale.ROOT,
                 "%n%s: placed in %.1f s, %.0f MB a token%n",
-                backend.name(), (System.nanoTime() - start) / 1e9, model.bytesPerToken() / 1e6);
+                backend.name(),
+                (System.nanoTime() - start) / 1e9,
+                model.bytesPerToken() / 1e6);
         int runs = number("runs", 5);
         int prompt = number("prefill", 512);
         int reply = number("decode", 128);
@@ -93,13 +110,14 @@ public final class EndToEnd {
         }
         double decoded = decode.processor(backend.threads()) * model.bytesPerToken();
         double computed = prefill.processor(backend.threads()) * 2 * RandomLlama.packedWeights(layers);
-        say("decode", reply, decode, backend.threads(), "GB/s", decoded, median(reads));
-        say("prefill", prompt, prefill, backend.threads(), "GFLOP/s", computed, median(floats));
+        report("decode", reply, decode, backend.threads(), "GB/s", decoded, median(reads));
+        report("prefill", prompt, prefill, backend.threads(), "GFLOP/s", computed, median(floats));
     }
 
-    private static void say(
+    private static void report(
             String what, int tokens, Series series, int threads, String unit, double reached, double limit) {
-        say(
+        System.out.printf(
+                Locale.ROOT,
                 "  %-7s %4d tokens: %7.2f tokens/s by the clock, %7.2f by processor time: %.1f of %.1f %s, %.0f %%%n",
                 what,
                 tokens,
@@ -166,9 +184,5 @@ public final class EndToEnd {
         double[] sorted = values.clone();
         Arrays.sort(sorted);
         return (sorted[(sorted.length - 1) / 2] + sorted[sorted.length / 2]) / 2;
-    }
-
-    private static void say(String format, Object... values) {
-        System.out.printf(Locale.ROOT, format, values);
     }
 }

@@ -57,7 +57,7 @@ final class RandomLlama implements Checkpoint {
             some[i] = Float.floatToFloat16((float) (random.nextGaussian() / Math.sqrt(HIDDEN)));
         }
         for (int i = 0; i < halves.length; i++) {
-            halves[i] = some[(int) (i * 2654435761L >>> 20 & 4095)];
+            halves[i] = some[(int) ((i * 2654435761L) >>> 20) & 4095];
         }
     }
 
