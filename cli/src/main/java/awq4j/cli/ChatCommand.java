@@ -42,10 +42,10 @@ final class ChatCommand implements Callable<Integer> {
     @Override
     public Integer call() throws IOException {
         sampling.check();
-        LanguageModel.Options options = engine.model();
+        engine.check();
         Path folder = ModelFolder.of(model);
         Screen screen = common.screen();
-        try (var opened = LanguageModel.open(folder, options)) {
+        try (var opened = engine.open(folder, screen)) {
             Conversation conversation = opened.newConversation();
             if (system != null) {
                 conversation.system(system);

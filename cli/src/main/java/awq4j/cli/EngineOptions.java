@@ -3,6 +3,7 @@ package awq4j.cli;
 import awq4j.LanguageModel;
 import awq4j.kernel.CpuOptions;
 import awq4j.kernel.KvBuffer.KvPrecision;
+import java.nio.file.Path;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
@@ -58,11 +59,32 @@ final class EngineOptions {
         return kv;
     }
 
+    /** Complains about numbers before a model is looked for. */
+    void check() {
+        model();
+    }
+
     /** All of it, as {@link LanguageModel#open} takes it. */
     LanguageModel.Options model() {
         return LanguageModel.Options.DEFAULT
                 .withCpu(cpu())
                 .withContextLength(context())
                 .withKv(kv());
+    }
+
+    /**
+     * Opens a model to run it; says so if it is asked to go beyond what it was made for.
+     *
+     * @param folder of the model
+     * @throws ParameterException as {@link #model}
+     */
+    LanguageModel open(Path folder, Screen screen) {
+        LanguageModel opened = LanguageModel.open(folder, model());
+        int trained = opened.spec().contextLength();
+        if (opened.contextLength() > trained) {
+            screen.remark("awq4j: --context " + opened.contextLength() + " is more than the " + trained
+                    + " tokens the model was made for; beyond them its replies get worse");
+        }
+        return opened;
     }
 }

@@ -1,6 +1,5 @@
 package awq4j.cli;
 
-import awq4j.LanguageModel;
 import awq4j.Reply;
 import awq4j.chat.Message;
 import awq4j.runtime.FinishReason;
@@ -87,7 +86,7 @@ final class RunCommand implements Callable<Integer> {
     @Override
     public Integer call() throws IOException {
         sampling.check();
-        LanguageModel.Options options = engine.model();
+        engine.check();
         if (logprobs != null && (logprobs < 0 || !common.wantsJson())) {
             throw common.wrongUsage(
                     logprobs < 0
@@ -95,7 +94,7 @@ final class RunCommand implements Callable<Integer> {
                             : "--logprobs goes with --json FILE");
         }
         String text = prompt();
-        try (var opened = LanguageModel.open(ModelFolder.of(model), options)) {
+        try (var opened = engine.open(ModelFolder.of(model), common.screen())) {
             boolean chat = form.chat || (opened.hasChatTemplate() && !form.raw);
             if (chat && !opened.hasChatTemplate()) {
                 throw new Refusal(model + " has no chat template, so there is no --chat; --raw continues the prompt");

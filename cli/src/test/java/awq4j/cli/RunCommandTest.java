@@ -105,6 +105,22 @@ class RunCommandTest {
     }
 
     @Test
+    void moreContextThanTheModelWasMadeForIsRemarkedOn() {
+        var program = Program.run("run", MODEL, "-p", "Once", "--max-tokens", "1", "--context", "100000", "-q");
+        assertThat(program.code()).isZero();
+        assertThat(program.err())
+                .matches("awq4j: --context 100000 is more than the \\d+ tokens the model was made for; beyond them its"
+                        + " replies get worse\\R");
+    }
+
+    @Test
+    void numbersAreLookedAtBeforeTheModelIs() {
+        Path absent = Path.of("absent");
+        wrong("top-k must be 0 (all) or more, was -1", "run", absent, "-p", "a", "--top-k", "-1");
+        wrong("--context must not be negative, was -1", "chat", absent, "--context", "-1");
+    }
+
+    @Test
     void wrongUsageIsOneSentenceEach() {
         wrong("--prompt is empty", "run", MODEL, "--prompt", " ");
         wrong("standard input has no prompt", "run", MODEL, "--prompt", "-");
