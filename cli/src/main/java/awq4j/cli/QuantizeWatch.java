@@ -28,12 +28,14 @@ final class QuantizeWatch implements Consumer<Progress>, AutoCloseable {
     @Override
     public synchronized void accept(Progress progress) {
         switch (progress) {
-            case Progress.Checking step -> gauge("checking", step.bytes()).at(step.bytesDone(), "");
+            case Progress.Checking step ->
+                gauge("checking MiB", step.bytes() >> 20).at(step.bytesDone() >> 20, "");
             case Progress.Planned plan -> {
                 endGauge();
                 plan(plan);
             }
-            case Progress.BlockStarted step -> {}
+            case Progress.BlockStarted step ->
+                gauge("quantizing", step.blocks()).at(step.index(), "");
             case Progress.BlockFinished step -> finished(step);
             case Progress.Writing step -> {
                 endGauge();
@@ -51,6 +53,9 @@ final class QuantizeWatch implements Consumer<Progress>, AutoCloseable {
         screen.remark("needs about " + Figures.bytes(memory) + " of memory (Java may use "
                 + Figures.bytes(plan.heapBytes()) + ") and " + Figures.bytes(plan.diskBytes())
                 + " of disk; the result will have " + Figures.bytes(plan.resultBytes()));
+        if (done < blocks) {
+            screen.remark(blocks - done + " blocks to quantize; how long that takes is known after the first");
+        }
         if (memory > plan.heapBytes()) {
             screen.remark(screen.errStyle()
                     .yellow("this may not fit: give Java more with AWQ4J_JAVA_OPTS=-Xmx..., or use fewer --samples"));
@@ -66,12 +71,11 @@ final class QuantizeWatch implements Consumer<Progress>, AutoCloseable {
         int left = step.blocks() - done;
         Duration remaining = Duration.ofMillis((long) (1000 * seconds / (done - begun) * left));
         String time = left == 0 ? "done" : "about " + Figures.duration(remaining) + " left";
-        if (done == begun + 1 && left > 0) {
-            endGauge();
+        if (done == begun + 1 && left > 0 && !screen.errTerminal()) { // a bar tells by itself
             screen.remark("first block: " + Figures.duration(Duration.ofMillis((long) (1000 * step.seconds()))) + ", "
                     + time);
         }
-        gauge("quantizing", step.blocks()).at(done, done + " of " + step.blocks() + " blocks, " + time);
+        gauge("quantizing", step.blocks()).at(done, time);
     }
 
     private Gauge gauge(String task, long all) {
