@@ -72,6 +72,7 @@ final class CpuKernels implements Kernels {
     }
 
     @Override
+    @SuppressWarnings("ReferenceEquality") // whether two buffers are the same memory
     public void linear(PlacedWeight placed, @Nullable Buffer bias, Buffer x, Buffer out) {
         CpuWeight weight = own(placed);
         CpuBuffer from = own(x);
@@ -218,6 +219,7 @@ final class CpuKernels implements Kernels {
     }
 
     @Override
+    @SuppressWarnings("ReferenceEquality") // whether two buffers are the same memory
     public void attend(
             Buffer queries, AttentionShape shape, int[] positions, int[] sequences, KvBuffer[] caches, Buffer out) {
         CpuBuffer q = own(queries);

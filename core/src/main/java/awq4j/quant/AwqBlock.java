@@ -155,6 +155,7 @@ final class AwqBlock {
     }
 
     /** The clips of linears that are clipped, on folded weights and inputs divided by the scales. */
+    @SuppressWarnings("ReferenceEquality") // one array for all linears that share an input
     private void searchClips() {
         ClipSearch search = null;
         float[] searched = null;
@@ -209,14 +210,13 @@ final class AwqBlock {
         return spec.linears().stream()
                 .map(linear -> {
                     boolean quantized = rounding.rounded(linear) != null;
-                    double[] loss = losses.get(linear.name());
-                    boolean exact = !quantized || loss == null;
+                    double[] loss = quantized ? losses.get(linear.name()) : null;
                     return new LinearReport(
                             linear.name(),
                             quantized,
                             remarks.get(linear.name()),
-                            exact ? 0 : loss[0],
-                            exact ? 0 : loss[1]);
+                            loss == null ? 0 : loss[0],
+                            loss == null ? 0 : loss[1]);
                 })
                 .toList();
     }
@@ -240,6 +240,7 @@ final class AwqBlock {
     }
 
     /** Errors over the input of one linear after another; those in a row that share an input share the preparation. */
+    @SuppressWarnings("ReferenceEquality") // one array for all linears that share an input
     private final class Errors {
         private float @Nullable [] input;
         private @Nullable OutputError error;

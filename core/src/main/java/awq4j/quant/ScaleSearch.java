@@ -33,7 +33,11 @@ final class ScaleSearch {
 
     /** The loss of the matrices that replace a group's linears, in the group's order. */
     interface Loss {
-        /** @param enough a loss above which any answer above it will do */
+        /**
+         * The loss if the group's linears were scaled so.
+         *
+         * @param enough a loss above which any answer above it will do
+         */
         double of(Candidate candidate, double enough);
     }
 

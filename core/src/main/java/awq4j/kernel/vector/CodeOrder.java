@@ -65,7 +65,7 @@ record CodeOrder(int bits, int groupSize, int columns, int groups, int loads, in
 
     /** What a code at a place is to be multiplied by when it is masked in its 16-bit half and not shifted down. */
     float factor(int place) {
-        return 1f / (1 << bits * (place % (codes() / 2)));
+        return 1f / (1 << (bits * (place % (codes() / 2))));
     }
 
     /** Lowest code bits of each 16-bit half of a lane. */
@@ -93,7 +93,7 @@ record CodeOrder(int bits, int groupSize, int columns, int groups, int loads, in
     long place(int vector, int group, int vectors) {
         int panel = vector / Lanes.PANEL_VECTORS;
         int height = Math.min(Lanes.PANEL_VECTORS, vectors - panel * Lanes.PANEL_VECTORS);
-        return panel * Lanes.PANEL_VECTORS * rowsBytes()
+        return (long) panel * Lanes.PANEL_VECTORS * rowsBytes()
                 + (long) group * height * vectorBytes(0)
                 + (long) vector % Lanes.PANEL_VECTORS * vectorBytes(group);
     }

@@ -7,6 +7,7 @@ import jdk.incubator.vector.VectorOperators;
 import jdk.incubator.vector.VectorSpecies;
 
 /** Functions of single values, a vector at a time. A value's result does not depend on the lane it stands in. */
+@SuppressWarnings("FloatingPointLiteralPrecision") // published coefficients, as they were published
 final class Elementwise {
     private static final VectorSpecies<Float> F = Lanes.FLOATS;
     private static final int L = Lanes.COUNT;

@@ -65,16 +65,16 @@ final class PackedWeight extends TiledWeight {
     private static int four(MemorySegment row, int column, int count) {
         int raw = row.get(INT_ANYWHERE, column / 2);
         if (column % 2 != 0) {
-            raw = raw >>> 4 | row.get(ValueLayout.JAVA_BYTE, column / 2 + 4) << 28;
+            raw = (raw >>> 4) | (row.get(ValueLayout.JAVA_BYTE, column / 2 + 4) << 28);
         }
-        raw = count == 8 ? raw : raw & (1 << 4 * count) - 1;
-        return Integer.compress(raw, 0x0f0f0f0f) | Integer.compress(raw, 0xf0f0f0f0) << 16;
+        raw = count == 8 ? raw : raw & ((1 << (4 * count)) - 1);
+        return Integer.compress(raw, 0x0f0f0f0f) | (Integer.compress(raw, 0xf0f0f0f0) << 16);
     }
 
     private static int eight(MemorySegment row, int column, int count) {
         int raw = row.get(INT_ANYWHERE, column);
-        raw = count == 4 ? raw : raw & (1 << 8 * count) - 1;
-        return raw & 0xff0000ff | raw >>> 8 & 0xff00 | raw << 8 & 0xff0000;
+        raw = count == 4 ? raw : raw & ((1 << (8 * count)) - 1);
+        return (raw & 0xff0000ff) | ((raw >>> 8) & 0xff00) | ((raw << 8) & 0xff0000);
     }
 
     @Override
@@ -90,7 +90,7 @@ final class PackedWeight extends TiledWeight {
             float zero = memory.get(FLOAT, from + Lanes.BYTES);
             for (int k = 0; k < order.length(g); k++) {
                 int codes = memory.get(INT, from + (2L + k / order.codes()) * Lanes.BYTES);
-                int code = codes >>> order.bits() * order.placeOf(k % order.codes()) & order.mask();
+                int code = (codes >>> (order.bits() * order.placeOf(k % order.codes()))) & order.mask();
                 out[at + order.start(g) + k] = scale * (code - zero);
             }
         }

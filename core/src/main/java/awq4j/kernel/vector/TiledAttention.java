@@ -102,6 +102,7 @@ final class TiledAttention {
     }
 
     /** Scores of positions from {@code start} to before {@code end}, a row of {@code weights} a query. */
+    @SuppressWarnings("ReferenceEquality") // whether the values lie in the cache or in a copy
     private void score(int start, int end) {
         for (int p = start; p < end; p += PAIR) {
             int at = cache.blockStart(p / PAIR, kvHead);
@@ -167,6 +168,7 @@ final class TiledAttention {
         }
     }
 
+    @SuppressWarnings("ReferenceEquality") // whether the values lie in the cache or in a copy
     private void average(int start, int end) {
         for (int p = start; p < end; p += PAIR) {
             int at = cache.blockStart(p / PAIR, kvHead);
