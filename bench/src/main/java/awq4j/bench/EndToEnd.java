@@ -100,7 +100,7 @@ public final class EndToEnd {
         var decode = new Series(runs);
         double[] reads = new double[runs];
         double[] floats = new double[runs];
-        decode(model, 8);
+        decode(model, 24);
         prefill(model, Math.min(prompt, CHUNK));
         for (int run = 0; run < runs; run++) {
             reads[run] = roofline.readBytesPerSecond(backend.threads());

@@ -12,10 +12,12 @@ import awq4j.kernel.scalar.ScalarRowKernels;
 import awq4j.tensor.DType;
 import awq4j.weight.Weight;
 import awq4j.weight.WeightCodec;
+import awq4j.weight.WeightLayout.Dense;
 import awq4j.weight.WeightLayout.Grouped;
 import awq4j.weight.WeightLayout.ZeroPoint;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -279,12 +281,34 @@ public abstract class BackendContract {
     }
 
     @Test
+    void nonFiniteDenseWeightsStayInTheirRow() {
+        for (DType dtype : List.of(DType.F16, DType.BF16)) {
+            short[] bits = Samples.dense(SEED, 40, 96, dtype).values().toArray(ValueLayout.JAVA_SHORT);
+            float[] x = Samples.floats(SEED, 96);
+            bits[7 * 96 + 13] = (short) (dtype == DType.F16 ? 0x7c00 : 0x7f80); // infinity
+            bits[9 * 96 + 2] = (short) 0x7fc0; // NaN in both
+            bits[11 * 96] = 1; // the least subnormal number
+            Weight weight = new Weight("special", 40, 96, new Dense(dtype), MemorySegment.ofArray(bits), null, null);
+            float[] actual = linear(backend, backend.place(weight), null, x, 1);
+            float[] expected = linear(scalar, scalar.place(weight), null, x, 1);
+            for (int r = 0; r < 40; r++) {
+                assertThat(Float.isNaN(actual[r])).as("%s row %d", dtype, r).isEqualTo(r == 9);
+                if (Float.isFinite(expected[r])) {
+                    assertThat(actual[r]).isCloseTo(expected[r], within((float) Tolerance.ofRow(weight, r, x, 0)));
+                } else if (r != 9) {
+                    assertThat(actual[r]).as("%s row %d", dtype, r).isEqualTo(expected[r]);
+                }
+            }
+        }
+    }
+
+    @Test
     void nonFiniteScaleStaysInItsRow() {
         Weight weight = Samples.grouped(SEED, 40, 96, 4, 32, ZeroPoint.INTEGER);
         for (int n : new int[] {1, 5}) {
             float[] x = Samples.floats(SEED, n * 96);
             float[] clean = linear(backend, backend.place(weight), null, x, n);
-            float[] scales = weight.scales().toArray(java.lang.foreign.ValueLayout.JAVA_FLOAT);
+            float[] scales = weight.scales().toArray(ValueLayout.JAVA_FLOAT);
             scales[9 * 3 + 1] = Float.NaN;
             var layout = (Grouped) weight.layout();
             float[] actual = linear(
