@@ -52,7 +52,7 @@ record Processor(String model, int cores, List<String> features) {
         String model = "";
         int cores = 0;
         Set<String> flags = new HashSet<>();
-        for (String line : cpuinfo.split("\n")) {
+        for (String line : cpuinfo.lines().toList()) {
             int colon = line.indexOf(':');
             if (colon < 0) {
                 continue;

@@ -28,6 +28,6 @@ final class TerminalText {
     }
 
     private static boolean harmless(char c) {
-        return c >= ' ' && (c < 0x7F || c > 0x9F) || c == '\n' || c == '\t';
+        return (c >= ' ' && (c < 0x7F || c > 0x9F)) || c == '\n' || c == '\t';
     }
 }

@@ -9,7 +9,6 @@ import awq4j.weight.Weight;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.List;
 import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
 import org.junit.jupiter.api.AfterEach;
@@ -75,9 +74,9 @@ class CpuBackendTest {
     @Test
     void exhaustedMemoryIsTheMachinesFault() {
         assertThatThrownBy(() -> {
-                    var held = new ArrayList<Buffer>();
-                    while (true) {
-                        held.add(backend.allocate(1, Integer.MAX_VALUE - 8));
+                    Buffer[] held = new Buffer[1024];
+                    for (int i = 0; i < held.length; i++) {
+                        held[i] = backend.allocate(1, Integer.MAX_VALUE - 8);
                     }
                 })
                 .isInstanceOf(BackendException.class)

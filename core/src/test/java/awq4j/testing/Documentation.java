@@ -135,7 +135,7 @@ public final class Documentation {
 
     private static boolean shown(ModifiersTree modifiers, boolean contract) {
         Set<Modifier> flags = modifiers.getFlags();
-        return contract && !flags.contains(Modifier.PRIVATE)
+        return (contract && !flags.contains(Modifier.PRIVATE))
                 || flags.contains(Modifier.PUBLIC)
                 || flags.contains(Modifier.PROTECTED);
     }

@@ -51,7 +51,7 @@ public final class Samples {
             for (int g = 0; g < groups; g++) {
                 scales[r * groups + g] = r == 3 ? 0 : 0.01f + 0.1f * (float) random.nextDouble();
                 zeros[r * groups + g] =
-                        (byte) (zeroPoint == ZeroPoint.MIDDLE ? 1 << bits - 1 : random.nextInt(1 << bits));
+                        (byte) (zeroPoint == ZeroPoint.MIDDLE ? 1 << (bits - 1) : random.nextInt(1 << bits));
             }
             for (int k = 0; k < columns; k++) {
                 int code = random.nextInt(1 << bits);
@@ -63,7 +63,7 @@ public final class Samples {
                 };
                 int start = r * layout.rowBytes(columns);
                 if (layout.storageBits() == 4) {
-                    codes[start + k / 2] |= (byte) (code << k % 2 * 4);
+                    codes[start + k / 2] |= (byte) (code << (k % 2 * 4));
                 } else {
                     codes[start + k] = (byte) code;
                 }

@@ -41,7 +41,7 @@ public final class TinyModels {
         var vocabulary = new StringBuilder();
         int unprintable = 256;
         for (int value = 0; value < 256; value++) {
-            boolean printable = value >= '!' && value <= '~' || value >= 0xA1 && value != 0xAD;
+            boolean printable = (value >= '!' && value <= '~') || (value >= 0xA1 && value != 0xAD);
             char spelled = (char) (printable ? value : unprintable++);
             String escaped = spelled == '"' || spelled == '\\' ? "\\" + spelled : String.valueOf(spelled);
             vocabulary
