@@ -127,10 +127,9 @@ class QuantizeCommandTest {
     @Timeout(value = 120, unit = TimeUnit.SECONDS, threadMode = Timeout.ThreadMode.SEPARATE_THREAD)
     void interruptedItSaysWhatIsKeptAndGoesOn() throws Exception {
         Assumptions.assumeTrue(Files.exists(Path.of("/bin/kill")), "there is no kill to send Ctrl-C with");
-        Path model = model(20);
+        Path model = model(30);
         Path out = folder.resolve("out");
-        var options =
-                List.of("--group-size", "32", "--samples", "2", "--sequence-length", "128", "--search-tokens", "256");
+        var options = List.of("--method", "rtn", "--group-size", "32");
         var command = new java.util.ArrayList<>(List.of(
                 Path.of(System.getProperty("java.home"), "bin", "java").toString(),
                 "--enable-native-access=ALL-UNNAMED",
@@ -152,7 +151,7 @@ class QuantizeCommandTest {
                 .waitFor();
         String said = new String(child.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
         assertThat(child.waitFor()).as(said).isEqualTo(130);
-        assertThat(said).containsPattern("\\d+ of 20 blocks are kept; the same command continues behind them");
+        assertThat(said).containsPattern("\\d+ of 30 blocks are kept; the same command continues behind them");
         assertThat(out).doesNotExist();
 
         var arguments = new java.util.ArrayList<Object>(List.of("quantize", model, "--out", out));
