@@ -27,7 +27,8 @@ record DemoSteps(Screen screen, Interruption interruption) {
         interruption.check();
         long start = System.nanoTime();
         T result;
-        try (Gauge gauge = Gauge.start(screen, task, all)) {
+        try (Gauge gauge = Gauge.start(screen, task, all);
+                var _ = interruption.onInterrupt(this::sayFarewell)) {
             result = step.apply((reached, remark) -> {
                 interruption.check();
                 gauge.at(reached, remark);
@@ -36,5 +37,10 @@ record DemoSteps(Screen screen, Interruption interruption) {
         Duration time = Duration.ofNanos(System.nanoTime() - start);
         screen.remark("  " + done + screen.errStyle().dim(", " + Figures.duration(time)));
         return result;
+    }
+
+    /** For a step that cannot stop soon enough to end by itself. */
+    private void sayFarewell() {
+        screen.remark(screen.errTerminal() ? System.lineSeparator() + "interrupted" : "interrupted");
     }
 }
