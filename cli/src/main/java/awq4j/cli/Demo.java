@@ -119,6 +119,7 @@ final class Demo {
         switch (step) {
             case Progress.Checking checking -> reached.at(0, "checking");
             case Progress.Planned planned -> reached.at(0, "");
+            case Progress.Timed timed -> reached.at(0, "");
             case Progress.BlockStarted block -> reached.at(percent(block.index(), block.blocks()), "");
             case Progress.BlockFinished block -> reached.at(percent(block.index() + 1, block.blocks()), "");
             case Progress.Writing writing -> reached.at(95, "writing");

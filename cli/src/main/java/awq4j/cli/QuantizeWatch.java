@@ -34,6 +34,9 @@ final class QuantizeWatch implements Consumer<Progress>, AutoCloseable {
                 endGauge();
                 plan(plan);
             }
+            case Progress.Timed timed ->
+                screen.remark(timed.blocks() + (timed.blocks() == 1 ? " block" : " blocks") + " to quantize, about "
+                        + Figures.duration(timed.estimate()));
             case Progress.BlockStarted step ->
                 gauge("quantizing", step.blocks()).at(step.index(), "");
             case Progress.BlockFinished step -> finished(step);
@@ -53,9 +56,6 @@ final class QuantizeWatch implements Consumer<Progress>, AutoCloseable {
         screen.remark("needs about " + Figures.bytes(memory) + " of memory (Java may use "
                 + Figures.bytes(plan.heapBytes()) + ") and " + Figures.bytes(plan.diskBytes())
                 + " of disk; the result will have " + Figures.bytes(plan.resultBytes()));
-        if (done < blocks) {
-            screen.remark(blocks - done + " blocks to quantize; how long that takes is known after the first");
-        }
         if (memory > plan.heapBytes()) {
             screen.remark(screen.errStyle()
                     .yellow("this may not fit: give Java more with AWQ4J_JAVA_OPTS=-Xmx..., or use fewer --samples"));

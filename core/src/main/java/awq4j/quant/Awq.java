@@ -1,6 +1,9 @@
 package awq4j.quant;
 
 import awq4j.model.BlockSpec;
+import awq4j.model.Linear;
+import awq4j.model.ParameterCount;
+import awq4j.model.ScaleGroup;
 import awq4j.tensor.DType;
 
 /**
@@ -59,6 +62,34 @@ public final class Awq implements QuantMethod {
     @Override
     public boolean calibrated() {
         return true;
+    }
+
+    /**
+     * Every ratio of the grid rounds the group's linears and runs what the group looks at; every clip rounds once more,
+     * and its error is a product with the Gram matrix of a group's inputs.
+     */
+    @Override
+    public Effort effort(BlockSpec spec, long tokens) {
+        long searched = Math.min(tokens, settings.searchTokens());
+        double weights = ParameterCount.of(spec);
+        double products = 0;
+        double roundings = weights; // the last, that counts
+        for (ScaleGroup group : spec.scaleGroups()) {
+            double own = group.linears().stream().mapToLong(ParameterCount::of).sum();
+            double looked = group.inspect() == ScaleGroup.Inspect.LINEARS ? own : weights / 2;
+            products += ScaleSearch.STEPS * looked * searched;
+            roundings += ScaleSearch.STEPS * own;
+        }
+        if (settings.clip()) {
+            for (Linear linear : spec.linears()) {
+                if (ClipSearch.wanted(linear)) {
+                    double own = ParameterCount.of(linear);
+                    products += ClipSearch.STEPS * own * 128;
+                    roundings += ClipSearch.STEPS * own;
+                }
+            }
+        }
+        return new Effort(products, roundings);
     }
 
     /** @throws IllegalArgumentException also if the input of a linear was not captured, or in another shape */

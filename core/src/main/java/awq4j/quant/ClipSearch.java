@@ -16,7 +16,7 @@ import org.jspecify.annotations.Nullable;
  */
 final class ClipSearch {
     private static final int TOKENS = 512;
-    private static final int STEPS = 10;
+    static final int STEPS = 10;
     private static final double GRID = 20;
 
     /** Queries and keys go through a softmax: clipping them for their own outputs' sake does harm. As in llm-awq. */

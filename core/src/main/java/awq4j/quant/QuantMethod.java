@@ -1,6 +1,7 @@
 package awq4j.quant;
 
 import awq4j.model.BlockSpec;
+import awq4j.model.ParameterCount;
 
 /** A way to quantize a block. Pure: no files, no clock; the same arguments give the same result. */
 public interface QuantMethod {
@@ -9,6 +10,15 @@ public interface QuantMethod {
 
     /** Whether {@link #quantize} looks at what calibration saw; if not it may get {@link BlockCapture#NONE}. */
     boolean calibrated();
+
+    /**
+     * About what {@link #quantize} takes for a block, the capture not included; for estimates of time.
+     *
+     * @param tokens of the calibration
+     */
+    default Effort effort(BlockSpec spec, long tokens) {
+        return new Effort(0, ParameterCount.of(spec)); // every weight is rounded once
+    }
 
     /**
      * Quantizes one block.

@@ -13,7 +13,7 @@ import java.util.stream.IntStream;
  * group is replaced by {@code Q(W s) / s}; the first least loss wins.
  */
 final class ScaleSearch {
-    private static final int STEPS = 20;
+    static final int STEPS = 20;
 
     private final Quantizer quantizer;
     private final Scaling scaling;

@@ -55,6 +55,11 @@ final class BlockLoop {
             backend = cpu.name();
             var runner = new BlockRunner(cpu, model);
             QuantMethod method = settings.method().method().apply(runner);
+            settings.progress()
+                    .accept(new Progress.Timed(
+                            Pace.of(cpu, model, settings.scheme())
+                                    .estimate(method, model.blocks().subList(first, count), settings.calibration()),
+                            count - first));
             float @Nullable [] hidden = null;
             if (settings.method().calibrated()) {
                 hidden = first == 0 ? embed(Objects.requireNonNull(settings.calibration())) : work.hiddenOf(first);

@@ -20,6 +20,11 @@ public sealed interface Progress {
     record Planned(MemoryEstimate memory, long heapBytes, long diskBytes, long resultBytes, int blocks, int finished)
             implements Progress {}
 
+    /**
+     * How long the blocks that are left will take, about: arithmetic counted, over this machine's speed in a short probe.
+     */
+    record Timed(java.time.Duration estimate, int blocks) implements Progress {}
+
     /** Work on a block begins. */
     record BlockStarted(int index, int blocks) implements Progress {}
 
