@@ -25,7 +25,7 @@ import picocli.CommandLine.Parameters;
                     + " perplexities differ by less than their error. Both must have the same tokenizer."
         },
         footerHeading = "%nExample:%n",
-        footer = {"  awq4j eval compare my-model my-model-awq --text wiki.test.raw --limit-windows 20"})
+        footer = {"  awq4j eval compare my-model my-model-awq --text wiki.raw --limit-windows 20"})
 final class CompareCommand implements Callable<Integer> {
     @Mixin
     private CommonOptions common = new CommonOptions();

@@ -9,7 +9,7 @@ import picocli.CommandLine.Mixin;
         name = "generate-completion",
         description = "Print a completion script for bash and zsh.",
         footerHeading = "%nExample:%n",
-        footer = {"  source <(awq4j generate-completion)      put it in ~/.bashrc or ~/.zshrc to keep it"})
+        footer = {"  source <(awq4j generate-completion)   in ~/.bashrc or ~/.zshrc to keep it"})
 final class CompletionCommand implements Runnable {
     @Mixin
     private CommonOptions common = new CommonOptions();

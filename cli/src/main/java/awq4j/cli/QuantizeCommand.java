@@ -33,7 +33,7 @@ import picocli.CommandLine.Parameters;
         footerHeading = "%nExamples:%n",
         footer = {
             "  awq4j quantize my-model --out my-model-awq",
-            "  awq4j quantize my-model --out my-model-awq --calibration notes.jsonl --samples 64",
+            "  awq4j quantize my-model --out my-model-awq --calibration notes.jsonl",
             "  awq4j quantize my-model --out my-model-int3 --bits 3 --recipe-out int3.recipe",
             "  awq4j quantize my-model --out again --recipe int3.recipe"
         })

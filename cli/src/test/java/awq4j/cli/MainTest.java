@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import java.nio.file.Path;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import picocli.CommandLine;
 
 class MainTest {
     @Test
@@ -56,5 +57,16 @@ class MainTest {
         var program = Program.run("generate-completion");
         assertThat(program.code()).isZero();
         assertThat(program.out()).contains("complete -F", "generate-completion");
+    }
+
+    @Test
+    void examplesOfEveryCommandFitTheirLines() {
+        examplesFit(Main.commandLine());
+    }
+
+    private static void examplesFit(CommandLine command) {
+        assertThat(command.getCommandSpec().usageMessage().footer())
+                .allSatisfy(line -> assertThat(line.length()).as(line).isLessThan(Screen.WIDTH));
+        command.getSubcommands().values().forEach(MainTest::examplesFit);
     }
 }
