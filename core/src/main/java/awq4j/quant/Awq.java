@@ -14,6 +14,9 @@ import awq4j.tensor.DType;
  * ({@link awq4j.model.ScaleGroup}), fold the scales in, search clips on what results, round.
  */
 public final class Awq implements QuantMethod {
+    /** Share of the search tokens that a scale on trial sees before it is given up, on average. */
+    private static final double TRIED = 0.5;
+
     private final BlockRunner runner;
     private final Settings settings;
     private final boolean asReference;
@@ -76,8 +79,12 @@ public final class Awq implements QuantMethod {
         double roundings = weights; // the last, that counts
         for (ScaleGroup group : spec.scaleGroups()) {
             double own = group.linears().stream().mapToLong(ParameterCount::of).sum();
-            double looked = group.inspect() == ScaleGroup.Inspect.LINEARS ? own : weights / 2;
-            products += ScaleSearch.STEPS * looked * searched;
+            // a linear's own error may go over columns instead of tokens; a module's is given up when it cannot win
+            int columns = group.linears().getFirst().columns();
+            products += ScaleSearch.STEPS
+                    * (group.inspect() == ScaleGroup.Inspect.LINEARS
+                            ? own * Math.min(columns, searched)
+                            : weights / 2 * searched * TRIED);
             roundings += ScaleSearch.STEPS * own;
         }
         if (settings.clip()) {
