@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import awq4j.kernel.CpuOptions.Arithmetic;
 import awq4j.testing.Samples;
+import awq4j.weight.Weight;
 import awq4j.weight.WeightLayout.ZeroPoint;
 import java.util.Arrays;
 import java.util.concurrent.atomic.AtomicIntegerArray;
@@ -24,29 +25,51 @@ class ThreadsTest {
         assertThat(results(arithmetic, 3)).containsExactly(one);
     }
 
-    private static float[] results(Arithmetic arithmetic, int threads) {
-        int n = 19;
-        try (var backend = CpuBackend.open(new CpuOptions(arithmetic, threads))) {
-            var kernels = backend.kernels();
-            Buffer x = backend.allocate(n, 264);
-            backend.write(Samples.floats(1, n * 264), x);
-            Buffer y = backend.allocate(n, 264);
-            var weight = backend.place(Samples.grouped(2, 264, 264, 4, 64, ZeroPoint.INTEGER));
-            kernels.linear(weight, null, x, y);
-            kernels.linear(weight, null, y.view(1), x.view(1));
-            Buffer gain = backend.allocate(1, 264);
-            backend.write(Samples.floats(3, 264), gain);
-            kernels.rmsNorm(y, gain, 1e-5f, y);
-            kernels.gate(Activation.SILU, y, x);
-            KvBuffer[] caches = {backend.allocateKv(n, 11, 24, KvBuffer.KvPrecision.F16)};
-            int[] positions = java.util.stream.IntStream.range(0, n).toArray();
-            kernels.store(y, x, positions, new int[n], caches);
-            Buffer out = backend.allocate(n, 264);
-            kernels.attend(x, new AttentionShape(11, 11, 24, 0.2f, 0, null), positions, new int[n], caches, out);
-            float[] all = new float[n * 264];
-            backend.read(out, all);
-            return all;
+    /** The same code is interpreted first and compiled later; both have to sum in one order. */
+    @ParameterizedTest
+    @EnumSource(
+            value = Arithmetic.class,
+            names = {"SCALAR", "VECTOR"})
+    void resultsDoNotDependOnHowWarmTheCodeIs(Arithmetic arithmetic) {
+        try (var backend = CpuBackend.open(new CpuOptions(arithmetic, 1))) {
+            float[] cold = results(backend);
+            for (int i = 0; i < 400; i++) {
+                assertThat(results(backend)).as("run %d", i).containsExactly(cold);
+            }
         }
+    }
+
+    private static float[] results(Arithmetic arithmetic, int threads) {
+        try (var backend = CpuBackend.open(new CpuOptions(arithmetic, threads))) {
+            return results(backend);
+        }
+    }
+
+    private static float[] results(Backend backend) {
+        int n = 19;
+        var kernels = backend.kernels();
+        Buffer x = backend.allocate(n, 264);
+        backend.write(Samples.floats(1, n * 264), x);
+        Buffer y = backend.allocate(n, 264);
+        var dense = backend.place(Weight.ofFloats("dense", 264, 264, Samples.floats(4, 264 * 264)));
+        kernels.linear(dense, null, x.view(1), y.view(1));
+        kernels.add(y.view(1), x.view(1));
+        var weight = backend.place(Samples.grouped(2, 264, 264, 4, 64, ZeroPoint.INTEGER));
+        kernels.linear(weight, null, x, y);
+        kernels.linear(weight, null, y.view(1), x.view(1));
+        Buffer gain = backend.allocate(1, 264);
+        backend.write(Samples.floats(3, 264), gain);
+        kernels.rmsNorm(y, gain, 1e-5f, y);
+        kernels.layerNorm(x, gain, null, 1e-5f, x);
+        kernels.gate(Activation.SILU, y, x);
+        KvBuffer[] caches = {backend.allocateKv(n, 11, 24, KvBuffer.KvPrecision.F16)};
+        int[] positions = java.util.stream.IntStream.range(0, n).toArray();
+        kernels.store(y, x, positions, new int[n], caches);
+        Buffer out = backend.allocate(n, 264);
+        kernels.attend(x, new AttentionShape(11, 11, 24, 0.2f, 0, null), positions, new int[n], caches, out);
+        float[] all = new float[n * 264];
+        backend.read(out, all);
+        return all;
     }
 
     @ParameterizedTest

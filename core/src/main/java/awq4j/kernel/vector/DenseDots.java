@@ -39,7 +39,7 @@ final class DenseDots {
             a = FloatVector.fromMemorySegment(F, w, at + k * 4L, LE).fma(FloatVector.fromArray(F, x, k), a);
             b = FloatVector.fromMemorySegment(F, w, at + (k + L) * 4L, LE).fma(FloatVector.fromArray(F, x, k + L), b);
         }
-        float sum = a.add(b).reduceLanes(VectorOperators.ADD);
+        float sum = Lanes.sum(a.add(b));
         for (; k < n; k++) {
             sum = Math.fma(w.get(FLOAT, at + k * 4L), x[k], sum);
         }
@@ -59,7 +59,7 @@ final class DenseDots {
             a = v.lanewise(VectorOperators.LSHL, 16).reinterpretAsFloats().fma(FloatVector.fromArray(F, x, k), a);
             b = u.lanewise(VectorOperators.LSHL, 16).reinterpretAsFloats().fma(FloatVector.fromArray(F, x, k + L), b);
         }
-        float sum = a.add(b).reduceLanes(VectorOperators.ADD);
+        float sum = Lanes.sum(a.add(b));
         for (; k < n; k++) {
             sum = Math.fma(Float.intBitsToFloat(w.get(SHORT, at + k * 2L) << 16), x[k], sum);
         }
@@ -90,7 +90,7 @@ final class DenseDots {
         if (greatest.reduceLanes(VectorOperators.MAX) >= HALF_INFINITY) {
             return Float.NaN;
         }
-        float sum = a.add(b).reduceLanes(VectorOperators.ADD);
+        float sum = Lanes.sum(a.add(b));
         for (; k < n; k++) {
             sum = Math.fma(Float.float16ToFloat(w.get(SHORT, at + k * 2L)), x[k], sum);
         }

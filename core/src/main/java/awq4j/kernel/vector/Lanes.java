@@ -3,6 +3,7 @@ package awq4j.kernel.vector;
 import awq4j.kernel.BackendException;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.VectorShape;
+import jdk.incubator.vector.VectorShuffle;
 import jdk.incubator.vector.VectorSpecies;
 
 /** The width of the vectors: the machine's, or the one that system property {@value #PROPERTY} forces. */
@@ -30,7 +31,29 @@ final class Lanes {
     /** Bytes of a vector. */
     static final int BYTES = FLOATS.vectorByteSize();
 
+    /** Lane i + half the lanes, i + a quarter, ...: each brings what is to be added to lane i. */
+    private static final VectorShuffle<Float> BY_8 = shuffle(8);
+
+    private static final VectorShuffle<Float> BY_4 = shuffle(4);
+    private static final VectorShuffle<Float> BY_2 = shuffle(2);
+    private static final VectorShuffle<Float> BY_1 = shuffle(1);
+
     private Lanes() {}
+
+    /**
+     * The sum of all lanes, halves first. The library's own reduction may add in any order, and does: interpreted and
+     * compiled code differ, so that a model's answers would depend on how warm the program is.
+     */
+    static float sum(FloatVector v) {
+        FloatVector w = COUNT > 8 ? v.add(v.rearrange(BY_8)) : v;
+        w = COUNT > 4 ? w.add(w.rearrange(BY_4)) : w;
+        w = COUNT > 2 ? w.add(w.rearrange(BY_2)) : w;
+        return w.add(w.rearrange(BY_1)).lane(0);
+    }
+
+    private static VectorShuffle<Float> shuffle(int by) {
+        return VectorShuffle.iota(FLOATS, by, 1, true); // wraps around; what wraps is not looked at
+    }
 
     private static VectorSpecies<Float> species() {
         String forced = System.getProperty(PROPERTY);

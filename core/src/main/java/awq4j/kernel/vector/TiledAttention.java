@@ -158,7 +158,7 @@ final class TiledAttention {
         float before = state[row];
         float factor = before == greatest ? 1 : (float) Math.exp((double) before - greatest);
         state[row] = greatest;
-        state[rows + row] = state[rows + row] * factor + total.reduceLanes(VectorOperators.ADD);
+        state[rows + row] = state[rows + row] * factor + Lanes.sum(total);
         if (factor != 1) {
             for (int f = 0; f < features; f++) {
                 int sum = (f * height + row) * PAIR;

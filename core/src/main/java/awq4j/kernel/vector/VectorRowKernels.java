@@ -10,7 +10,6 @@ import awq4j.weight.Weight;
 import awq4j.weight.WeightLayout.Dense;
 import awq4j.weight.WeightLayout.Grouped;
 import jdk.incubator.vector.FloatVector;
-import jdk.incubator.vector.VectorOperators;
 import jdk.incubator.vector.VectorSpecies;
 
 /** Row kernels on vectors of the machine's width, float32 throughout. */
@@ -50,7 +49,7 @@ public final class VectorRowKernels implements RowKernels {
             s0 = a.fma(a, s0);
             s1 = b.fma(b, s1);
         }
-        double squares = s0.add(s1).reduceLanes(VectorOperators.ADD);
+        double squares = Lanes.sum(s0.add(s1));
         for (; i < n; i++) {
             squares += (double) x[xAt + i] * x[xAt + i];
         }
@@ -90,7 +89,7 @@ public final class VectorRowKernels implements RowKernels {
         for (int end = n - L; i <= end; i += L) {
             sums = sums.add(FloatVector.fromArray(F, x, at + i));
         }
-        double sum = sums.reduceLanes(VectorOperators.ADD);
+        double sum = Lanes.sum(sums);
         for (; i < n; i++) {
             sum += x[at + i];
         }
@@ -104,7 +103,7 @@ public final class VectorRowKernels implements RowKernels {
             FloatVector a = FloatVector.fromArray(F, x, at + i).sub(mean);
             sums = a.fma(a, sums);
         }
-        double sum = sums.reduceLanes(VectorOperators.ADD);
+        double sum = Lanes.sum(sums);
         for (; i < n; i++) {
             float a = x[at + i] - mean;
             sum += (double) a * a;
