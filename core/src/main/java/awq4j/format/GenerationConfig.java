@@ -20,6 +20,7 @@ public record GenerationConfig(
         OptionalDouble temperature,
         OptionalDouble topP,
         Optional<Integer> topK,
+        OptionalDouble minP,
         OptionalDouble repetitionPenalty) {
     /** The file's name. */
     public static final String FILE = "generation_config.json";
@@ -44,6 +45,7 @@ public record GenerationConfig(
                     OptionalDouble.empty(),
                     OptionalDouble.empty(),
                     Optional.empty(),
+                    OptionalDouble.empty(),
                     OptionalDouble.empty());
         }
         Config own = Config.read(path);
@@ -54,6 +56,7 @@ public record GenerationConfig(
                 number(own, "temperature"),
                 number(own, "top_p"),
                 own.has("top_k") ? Optional.of(own.integer("top_k")) : Optional.empty(),
+                number(own, "min_p"),
                 number(own, "repetition_penalty"));
     }
 

@@ -83,7 +83,8 @@ public record Sampling(
         }
         return base.withTemperature(config.temperature().orElse(1))
                 .withTopK(Math.max(0, config.topK().orElse(0))) // -1 means all, too, in some files
-                .withTopP(config.topP().orElse(1));
+                .withTopP(config.topP().orElse(1))
+                .withMinP(config.minP().orElse(0));
     }
 
     /** Whether the likeliest token is always taken. */

@@ -21,6 +21,7 @@ class GenerationConfigTest {
                         .put("temperature", 0.6)
                         .put("top_p", 0.9)
                         .put("top_k", 20)
+                        .put("min_p", 0.05)
                         .put("repetition_penalty", 1.05)
                         .putArray("eos_token_id")
                         .add(151_645)
@@ -31,6 +32,7 @@ class GenerationConfigTest {
         assertThat(read.temperature()).hasValue(0.6);
         assertThat(read.topP()).hasValue(0.9);
         assertThat(read.topK()).contains(20);
+        assertThat(read.minP()).hasValue(0.05);
         assertThat(read.repetitionPenalty()).hasValue(1.05);
     }
 

@@ -45,6 +45,7 @@ class SamplingTest {
                 OptionalDouble.of(0.9),
                 OptionalDouble.of(0.6),
                 Optional.of(7),
+                OptionalDouble.of(0.05),
                 OptionalDouble.of(1.1));
         Sampling recommended = Sampling.recommendedBy(config);
         assertThat(recommended).isEqualTo(GREEDY.withPenalties(new Penalties(1.1, 0, 0)));
@@ -59,15 +60,18 @@ class SamplingTest {
                 OptionalDouble.of(0.7),
                 OptionalDouble.of(0.9),
                 Optional.of(40),
+                OptionalDouble.of(0.1),
                 OptionalDouble.empty());
         assertThat(Sampling.recommendedBy(config))
-                .isEqualTo(GREEDY.withTemperature(0.7).withTopP(0.9).withTopK(40));
+                .isEqualTo(
+                        GREEDY.withTemperature(0.7).withTopP(0.9).withTopK(40).withMinP(0.1));
         var silent = new GenerationConfig(
                 Set.of(1),
                 true,
                 OptionalDouble.empty(),
                 OptionalDouble.empty(),
                 Optional.of(-1),
+                OptionalDouble.empty(),
                 OptionalDouble.empty());
         assertThat(Sampling.recommendedBy(silent)).isEqualTo(GREEDY.withTemperature(1));
     }
