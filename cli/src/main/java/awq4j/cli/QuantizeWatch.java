@@ -35,8 +35,10 @@ final class QuantizeWatch implements Consumer<Progress>, AutoCloseable {
                 plan(plan);
             }
             case Progress.Timed timed ->
-                screen.remark(timed.blocks() + (timed.blocks() == 1 ? " block" : " blocks") + " to quantize, about "
-                        + Figures.duration(timed.estimate()));
+                screen.remark(timed.blocks() + (timed.blocks() == 1 ? " block" : " blocks") + " to quantize, "
+                        + (timed.estimate().toSeconds() < 1
+                                ? "under a second"
+                                : "about " + Figures.duration(timed.estimate())));
             case Progress.BlockStarted step ->
                 gauge("quantizing", step.blocks()).at(step.index(), "");
             case Progress.BlockFinished step -> finished(step);

@@ -19,20 +19,20 @@ import java.util.random.RandomGeneratorFactory;
 import org.jspecify.annotations.Nullable;
 
 /**
- * How fast this machine does the arithmetic of quantization, found in a probe of about half a second.
+ * How fast this machine does the arithmetic of quantization, found in a probe of about a second.
  *
  * @param productsPerSecond multiply-adds inside matrix products
  * @param roundingsPerSecond weights rounded to codes and back
  */
 record Pace(double productsPerSecond, double roundingsPerSecond) {
     /** Long enough for the compiler to have done its work in the first half. */
-    private static final long PROBE_NANOS = 240_000_000;
+    private static final long PROBE_NANOS = 600_000_000;
 
     private static final int TOKENS = 256;
     private static final int ROWS = 512;
 
-    /** Norms, attention, files and collection of garbage come on top of what is counted. */
-    private static final double REST = 1.3;
+    /** Norms, attention, files, garbage and code that is not yet compiled come on top of what is counted. */
+    private static final double REST = 1.5;
 
     static Pace of(Backend backend, ModelSpec model, QuantScheme scheme) {
         int columns = Math.min(2048, model.hidden());
