@@ -57,7 +57,7 @@ final class BlockLoop {
             QuantMethod method = settings.method().method().apply(runner);
             settings.progress()
                     .accept(new Progress.Timed(
-                            Pace.of(cpu, model, settings.scheme())
+                            Pace.of(cpu, model, settings.scheme(), method.calibrated())
                                     .estimate(method, model.blocks().subList(first, count), settings.calibration()),
                             count - first));
             float @Nullable [] hidden = null;

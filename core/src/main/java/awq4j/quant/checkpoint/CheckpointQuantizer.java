@@ -75,7 +75,8 @@ public final class CheckpointQuantizer {
         try (Checkpoint source = Checkpoints.open(settings.source())) {
             requirePlain(source);
             ModelSpec model = Families.spec(source);
-            requireFits(source, model);
+            Sizes sizes = Sizes.of(source, model, settings.scheme());
+            requireFits(source, model, sizes);
             OutputFolder output = OutputFolder.of(settings.output(), settings.source(), settings.force());
             requireRecipePlace();
             MemoryEstimate memory = memory(model);
@@ -87,12 +88,12 @@ public final class CheckpointQuantizer {
             stages.finished("checking");
             requireRecipeFor(source, scan);
             try (WorkFolder work = WorkFolder.enter(output.path(), runOf(scan), settings.restart())) {
-                plan(source, model, output, work, memory);
+                plan(sizes, model, output, work, memory);
                 var blocks = new BlockLoop(settings, source, model, work, scan);
                 blocks.run();
                 stages.put("blocks", blocks.seconds());
                 stages.skip();
-                return finish(source, model, output, work, scan, blocks, stages);
+                return finish(source, model, sizes, output, work, scan, blocks, stages);
             }
         }
     }
@@ -104,8 +105,7 @@ public final class CheckpointQuantizer {
         });
     }
 
-    private void requireFits(Checkpoint source, ModelSpec model) {
-        Sizes sizes = Sizes.of(source, model, settings.scheme());
+    private void requireFits(Checkpoint source, ModelSpec model, Sizes sizes) {
         if (sizes.quantizable() == 0) {
             var first = model.blocks().getFirst().linears().getFirst();
             throw new IllegalArgumentException("no linear of " + source.path() + " divides into groups of "
@@ -211,8 +211,7 @@ public final class CheckpointQuantizer {
         return run;
     }
 
-    private void plan(Checkpoint source, ModelSpec model, OutputFolder output, WorkFolder work, MemoryEstimate memory) {
-        Sizes sizes = Sizes.of(source, model, settings.scheme());
+    private void plan(Sizes sizes, ModelSpec model, OutputFolder output, WorkFolder work, MemoryEstimate memory) {
         Calibration calibration = settings.calibration();
         long hidden = calibration == null || !settings.method().calibrated()
                 ? 0
@@ -237,6 +236,7 @@ public final class CheckpointQuantizer {
     private QuantizationReport finish(
             Checkpoint source,
             ModelSpec model,
+            Sizes sizes,
             OutputFolder output,
             WorkFolder work,
             ModelScan scan,
@@ -247,9 +247,7 @@ public final class CheckpointQuantizer {
         QuantizationReport report;
         try (Assembly assembly = Assembly.open(source, model, settings.scheme(), work)) {
             blocks.requireNoStop();
-            settings.progress()
-                    .accept(new Progress.Writing(
-                            Sizes.of(source, model, settings.scheme()).total()));
+            settings.progress().accept(new Progress.Writing(sizes.total()));
             WorkFolder.create(folder);
             assembly.write(folder, settings.maxShardBytes());
             ModelFiles.copy(source.path(), folder);

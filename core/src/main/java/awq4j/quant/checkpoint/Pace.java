@@ -34,21 +34,26 @@ record Pace(double productsPerSecond, double roundingsPerSecond) {
     /** Norms, attention, files, garbage and code that is not yet compiled come on top of what is counted. */
     private static final double REST = 1.5;
 
-    static Pace of(Backend backend, ModelSpec model, QuantScheme scheme) {
+    /** @param products whether products will be asked for; if not, their rate stays infinite, and no time goes into it */
+    static Pace of(Backend backend, ModelSpec model, QuantScheme scheme, boolean products) {
         int columns = Math.min(2048, model.hidden());
         float[] values = new float[ROWS * columns];
         RandomGenerator random = RandomGeneratorFactory.of("L64X128MixRandom").create(1);
         for (int i = 0; i < values.length; i++) {
             values[i] = random.nextFloat() - 0.5f;
         }
-        PlacedWeight weight = backend.place(Weight.ofFloats("probe", ROWS, columns, values));
-        Buffer x = backend.allocate(TOKENS, columns);
-        Buffer out = backend.allocate(TOKENS, ROWS);
-        double products = perSecond(() -> backend.kernels().linear(weight, null, x, out));
         Quantizer quantizer = Quantizer.forCheckpoints(scheme);
         float[] rounded = new float[values.length];
         double roundings = perSecond(() -> quantizer.round(ROWS, columns, values, rounded));
-        return new Pace(products * TOKENS * values.length, roundings * values.length);
+        return new Pace(
+                products ? products(backend, columns, values) : Double.POSITIVE_INFINITY, roundings * values.length);
+    }
+
+    private static double products(Backend backend, int columns, float[] values) {
+        PlacedWeight weight = backend.place(Weight.ofFloats("probe", ROWS, columns, values));
+        Buffer x = backend.allocate(TOKENS, columns);
+        Buffer out = backend.allocate(TOKENS, ROWS);
+        return perSecond(() -> backend.kernels().linear(weight, null, x, out)) * TOKENS * values.length;
     }
 
     /** How long blocks take: each is run once over all calibration tokens, and quantized. */
