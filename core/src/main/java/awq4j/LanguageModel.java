@@ -88,9 +88,9 @@ public final class LanguageModel implements AutoCloseable {
      * @param chunk tokens of a prompt that run at once, at least 1
      */
     public record Options(CpuOptions cpu, int contextLength, KvPrecision kv, int chunk) {
-        /** The best kernels on all cores, the model's own context, keys and values in float16. */
+        /** The fastest kernels on all cores, the model's own context, keys and values in float16. */
         public static final Options DEFAULT =
-                new Options(CpuOptions.DEFAULT, 0, KvPrecision.F16, Transformer.DEFAULT_CHUNK);
+                new Options(CpuOptions.FASTEST, 0, KvPrecision.F16, Transformer.DEFAULT_CHUNK);
 
         /** @throws IllegalArgumentException if a number is outside its range */
         public Options {

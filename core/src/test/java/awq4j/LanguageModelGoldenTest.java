@@ -26,7 +26,8 @@ import org.junit.jupiter.params.provider.ValueSource;
 /** The front door against what transformers computed with the same weights; every token is one byte of text. */
 class LanguageModelGoldenTest {
     private static final double LOGITS = 1e-4;
-    private static final Options EXACT = Options.DEFAULT.withKv(KvPrecision.F32);
+    private static final Options EXACT =
+            Options.DEFAULT.withCpu(CpuOptions.DEFAULT).withKv(KvPrecision.F32);
 
     @TempDir
     private Path folder;

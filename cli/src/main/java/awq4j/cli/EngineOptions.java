@@ -3,6 +3,7 @@ package awq4j.cli;
 import awq4j.LanguageModel;
 import awq4j.kernel.CpuOptions;
 import awq4j.kernel.KvBuffer.KvPrecision;
+import awq4j.kernel.Precision;
 import java.nio.file.Path;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
@@ -18,6 +19,14 @@ final class EngineOptions {
 
     @Mixin
     private KernelOptions kernels = new KernelOptions();
+
+    @Option(
+            names = "--precision",
+            paramLabel = "TYPE",
+            defaultValue = "w4a8",
+            description =
+                    "w4a8 (default) rounds activations that meet 4-bit weights to 8 bits; w4a16 is exact and slower.")
+    private Precision precision = Precision.W4A8;
 
     @Option(
             names = "--context",
@@ -39,7 +48,7 @@ final class EngineOptions {
      * @throws ParameterException if the number of threads makes no sense
      */
     CpuOptions cpu() {
-        return kernels.cpu();
+        return kernels.cpu(precision);
     }
 
     /**

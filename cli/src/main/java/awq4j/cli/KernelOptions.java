@@ -2,6 +2,7 @@ package awq4j.cli;
 
 import awq4j.kernel.CpuOptions;
 import awq4j.kernel.CpuOptions.Arithmetic;
+import awq4j.kernel.Precision;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
@@ -28,13 +29,18 @@ final class KernelOptions {
     private Arithmetic kernels = Arithmetic.AUTO;
 
     /**
-     * Kernels and threads.
+     * Kernels and threads, in exact arithmetic.
      *
      * @throws ParameterException if the number of threads makes no sense
      */
     CpuOptions cpu() {
+        return cpu(Precision.W4A16);
+    }
+
+    /** As {@link #cpu()} in a given precision. */
+    CpuOptions cpu(Precision precision) {
         try {
-            return new CpuOptions(kernels, threads);
+            return new CpuOptions(kernels, precision, threads);
         } catch (IllegalArgumentException e) {
             throw new ParameterException(command.commandLine(), "--" + e.getMessage());
         }

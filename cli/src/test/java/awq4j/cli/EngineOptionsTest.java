@@ -16,14 +16,15 @@ class EngineOptionsTest {
     @Test
     void withoutOptionsTheBestKernelsRunOnAllCores() {
         EngineOptions options = parsed();
-        assertThat(options.cpu()).isEqualTo(CpuOptions.DEFAULT);
+        assertThat(options.cpu()).isEqualTo(CpuOptions.FASTEST);
         assertThat(options.context()).isZero();
         assertThat(options.kv()).isEqualTo(KvPrecision.F16);
     }
 
     @Test
     void everyOptionIsTaken() {
-        EngineOptions options = parsed("--threads", "3", "--kernels", "scalar", "--context", "99", "--kv", "f32");
+        EngineOptions options = parsed(
+                "--threads", "3", "--kernels", "scalar", "--precision", "w4a16", "--context", "99", "--kv", "f32");
         assertThat(options.cpu()).isEqualTo(new CpuOptions(Arithmetic.SCALAR, 3));
         assertThat(options.context()).isEqualTo(99);
         assertThat(options.kv()).isEqualTo(KvPrecision.F32);

@@ -18,6 +18,14 @@ public interface Backend extends AutoCloseable {
      */
     PlacedWeight place(Weight weight);
 
+    /**
+     * Takes in the output matrix of a quantized model, which its quantization left in floats. The same as {@link #place}
+     * unless the backend's precision says otherwise.
+     */
+    default PlacedWeight placeHead(Weight weight) {
+        return place(weight);
+    }
+
     /** A zeroed matrix. */
     Buffer allocate(int rows, int columns);
 

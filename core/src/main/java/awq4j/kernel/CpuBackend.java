@@ -3,7 +3,9 @@ package awq4j.kernel;
 import awq4j.kernel.KvBuffer.KvPrecision;
 import awq4j.kernel.scalar.ScalarRowKernels;
 import awq4j.kernel.vector.VectorRowKernels;
+import awq4j.tensor.DType;
 import awq4j.weight.Weight;
+import awq4j.weight.WeightLayout.Dense;
 import java.lang.System.Logger;
 import java.lang.System.Logger.Level;
 import java.util.function.Supplier;
@@ -20,11 +22,13 @@ public final class CpuBackend implements Backend {
     private static final String VECTOR_FLAG = "--add-modules " + VECTOR_MODULE;
 
     private final RowKernels rows;
+    private final Precision precision;
     private final ThreadTeam team;
     private final CpuKernels kernels;
 
-    private CpuBackend(RowKernels rows, int threads) {
+    private CpuBackend(RowKernels rows, Precision precision, int threads) {
         this.rows = rows;
+        this.precision = precision;
         this.team = new ThreadTeam(threads);
         this.kernels = new CpuKernels(rows, team);
     }
@@ -36,35 +40,40 @@ public final class CpuBackend implements Backend {
      */
     public static CpuBackend open(CpuOptions options) {
         RowKernels rows = switch (options.arithmetic()) {
-            case SCALAR -> new ScalarRowKernels();
+            case SCALAR -> new ScalarRowKernels(options.precision());
             case VECTOR -> {
                 if (!vectorsPresent()) {
                     throw new BackendException("vector kernels need the module " + VECTOR_MODULE
                             + ", which is absent. Start Java with " + VECTOR_FLAG + ", or choose scalar kernels");
                 }
-                yield new VectorRowKernels();
+                yield new VectorRowKernels(options.precision());
             }
             case AUTO -> {
                 if (vectorsPresent()) {
-                    yield new VectorRowKernels();
+                    yield new VectorRowKernels(options.precision());
                 }
                 LOG.log(
                         Level.INFO,
                         "scalar kernels run, many times slower than vector kernels: start Java with " + VECTOR_FLAG
                                 + " to get the fast ones");
-                yield new ScalarRowKernels();
+                yield new ScalarRowKernels(options.precision());
             }
         };
-        return open(rows, options.threads());
+        return open(rows, options.precision(), options.threads());
     }
 
     /**
-     * Starts a team on given kernels.
+     * Starts a team on given kernels, in exact arithmetic.
      *
      * @param threads 0 for one per core available to the process
      */
     public static CpuBackend open(RowKernels rows, int threads) {
-        return new CpuBackend(rows, threads == 0 ? Runtime.getRuntime().availableProcessors() : threads);
+        return open(rows, Precision.W4A16, threads);
+    }
+
+    private static CpuBackend open(RowKernels rows, Precision precision, int threads) {
+        return new CpuBackend(
+                rows, precision, threads == 0 ? Runtime.getRuntime().availableProcessors() : threads);
     }
 
     /**
@@ -93,6 +102,18 @@ public final class CpuBackend implements Backend {
     @Override
     public PlacedWeight place(Weight weight) {
         return taking("weight " + weight.name(), weight.sizeBytes(), () -> rows.place(weight));
+    }
+
+    @Override
+    public PlacedWeight placeHead(Weight weight) {
+        boolean halves = weight.layout() instanceof Dense dense && dense.dtype() != DType.F32;
+        if (precision == Precision.W4A16 || !halves) {
+            return place(weight);
+        }
+        return taking(
+                "weight " + weight.name() + " in 8 bits",
+                weight.sizeBytes() / 2,
+                () -> rows.place(RoundedHead.of(weight, team)));
     }
 
     @Override

@@ -16,6 +16,13 @@ public record PlacedLinear(PlacedWeight weight, @Nullable Buffer bias) {
                 linear.bias() ? parameters.vector(linear.name() + ".bias", linear.rows()) : null);
     }
 
+    /** Takes the output matrix of a quantized model in. */
+    static PlacedLinear placeHead(Backend backend, Linear linear, Parameters parameters) {
+        return new PlacedLinear(
+                backend.placeHead(parameters.matrix(linear)),
+                linear.bias() ? vector(backend, parameters.vector(linear.name() + ".bias", linear.rows())) : null);
+    }
+
     /** Takes a matrix and perhaps a bias in. */
     public static PlacedLinear of(Backend backend, Weight weight, float @Nullable [] bias) {
         return new PlacedLinear(backend.place(weight), bias == null ? null : vector(backend, bias));

@@ -78,8 +78,24 @@ public final class Transformer {
                 learned(backend, spec, checkpoint),
                 blocks,
                 PlacedNorm.place(backend, spec.finalNorm(), spec.hidden(), parameters),
-                spec.tied() ? new PlacedLinear(embedding, null) : PlacedLinear.place(backend, spec.head(), parameters),
+                head(backend, spec, checkpoint, parameters, table, embedding),
                 chunk);
+    }
+
+    /** The output matrix, which may be the embedding. Only a quantized model's may be placed in lower precision. */
+    private static PlacedLinear head(
+            Backend backend,
+            ModelSpec spec,
+            Checkpoint checkpoint,
+            Parameters parameters,
+            Linear table,
+            PlacedWeight embedding) {
+        if (checkpoint.quantization().isEmpty()) {
+            return spec.tied()
+                    ? new PlacedLinear(embedding, null)
+                    : PlacedLinear.place(backend, spec.head(), parameters);
+        }
+        return PlacedLinear.placeHead(backend, spec.tied() ? table : spec.head(), parameters);
     }
 
     /** The table of learned positions, whose height no configuration states exactly. */

@@ -4,23 +4,33 @@ import awq4j.kernel.Activation;
 import awq4j.kernel.AttentionShape;
 import awq4j.kernel.CpuKvBuffer;
 import awq4j.kernel.CpuWeight;
+import awq4j.kernel.Precision;
 import awq4j.kernel.RowKernels;
 import awq4j.kernel.Scratch;
 import awq4j.weight.Weight;
 
 /** Plain loops, sums in double. */
 public final class ScalarRowKernels implements RowKernels {
-    /** They have no state. */
-    public ScalarRowKernels() {}
+    private final Precision precision;
+
+    /** Exact arithmetic. */
+    public ScalarRowKernels() {
+        this(Precision.W4A16);
+    }
+
+    /** Kernels of a precision. */
+    public ScalarRowKernels(Precision precision) {
+        this.precision = precision;
+    }
 
     @Override
     public String name() {
-        return "scalar";
+        return precision == Precision.W4A16 ? "scalar" : "scalar " + precision.label();
     }
 
     @Override
     public CpuWeight place(Weight weight) {
-        return new ScalarWeight(weight);
+        return new ScalarWeight(weight, precision);
     }
 
     @Override

@@ -1,6 +1,8 @@
 package awq4j.kernel.scalar;
 
+import awq4j.kernel.ActivationRounding;
 import awq4j.kernel.CpuWeight;
+import awq4j.kernel.Precision;
 import awq4j.kernel.Scratch;
 import awq4j.tensor.Shape;
 import awq4j.tensor.Tensor;
@@ -13,13 +15,21 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import org.jspecify.annotations.Nullable;
 
-/** A weight as it came; a row at a time becomes floats. Sums are double, in order, rounded once. */
+/**
+ * A weight as it came; a row at a time becomes floats. Sums are double, in order, rounded once. In W4A8 activations are
+ * replaced by what their 8-bit codes stand for.
+ */
 final class ScalarWeight implements CpuWeight {
     private static final int TOGETHER = 4;
 
     private final Weight weight;
+    private final @Nullable Grouped rounded;
 
-    ScalarWeight(Weight weight) {
+    ScalarWeight(Weight weight, Precision precision) {
+        this.rounded =
+                precision == Precision.W4A8 && weight.layout() instanceof Grouped grouped && grouped.storageBits() == 4
+                        ? grouped
+                        : null;
         this.weight = switch (weight.layout()) {
             case Dense ignored -> weight;
             case Grouped ignored ->
@@ -70,11 +80,33 @@ final class ScalarWeight implements CpuWeight {
 
     @Override
     public int preparedSize(int n) {
-        return 0;
+        return rounded == null ? 0 : Math.multiplyExact(n, weight.columns());
     }
 
     @Override
-    public void prepare(float[] x, int n, int from, int to, float[] prepared) {}
+    public void prepare(float[] x, int n, int from, int to, float[] prepared) {
+        if (rounded == null) {
+            return;
+        }
+        int columns = weight.columns();
+        for (int t = from; t < to; t++) {
+            for (int start = 0; start < columns; ) {
+                int groupEnd = Math.min(columns, (start / rounded.groupSize() + 1) * rounded.groupSize());
+                int end = Math.min(groupEnd, start + Precision.ACTIVATION_GROUP);
+                round(x, t * columns + start, end - start, prepared);
+                start = end;
+            }
+        }
+    }
+
+    private static void round(float[] x, int at, int n, float[] rounded) {
+        float greatest = ActivationRounding.greatest(x, at, n);
+        float scale = ActivationRounding.scale(greatest);
+        float inverse = ActivationRounding.inverse(greatest);
+        for (int i = at; i < at + n; i++) {
+            rounded[i] = scale * (float) Math.rint(x[i] * inverse);
+        }
+    }
 
     @Override
     public void decodeRow(int row, float[] out, int at) {
@@ -122,7 +154,7 @@ final class ScalarWeight implements CpuWeight {
                 decodeRow(first + r, decoded, r * columns);
             }
             for (int t = 0; t < n; t++) {
-                dots(x, t * columns, decoded, columns, sums);
+                dots(rounded == null ? x : prepared, t * columns, decoded, columns, sums);
                 for (int r = 0; r < height; r++) {
                     double shift = bias == null ? 0 : bias[first + r];
                     out[t * weight.rows() + first + r] = (float) (sums[r] + shift);

@@ -4,6 +4,7 @@ import awq4j.kernel.Activation;
 import awq4j.kernel.AttentionShape;
 import awq4j.kernel.CpuKvBuffer;
 import awq4j.kernel.CpuWeight;
+import awq4j.kernel.Precision;
 import awq4j.kernel.RowKernels;
 import awq4j.kernel.Scratch;
 import awq4j.weight.Weight;
@@ -17,12 +18,22 @@ public final class VectorRowKernels implements RowKernels {
     private static final VectorSpecies<Float> F = Lanes.FLOATS;
     private static final int L = Lanes.COUNT;
 
-    /** They have no state. */
-    public VectorRowKernels() {}
+    private final Precision precision;
+
+    /** Exact arithmetic. */
+    public VectorRowKernels() {
+        this(Precision.W4A16);
+    }
+
+    /** Kernels of a precision. */
+    public VectorRowKernels(Precision precision) {
+        this.precision = precision;
+    }
 
     @Override
     public String name() {
-        return "vector " + F.vectorBitSize() + " bit";
+        String width = "vector " + F.vectorBitSize() + " bit";
+        return precision == Precision.W4A16 ? width : width + " " + precision.label();
     }
 
     @Override

@@ -1,0 +1,25 @@
+package awq4j.kernel;
+
+/**
+ * In what arithmetic weights meet activations; named by the bits of both. A declared choice: backends never change it by
+ * themselves.
+ */
+public enum Precision {
+    /** Activations stay float32, and so do products and sums: what calibration and evaluation use. */
+    W4A16,
+    /**
+     * Activations that meet codes of at most 4 bits are rounded to 8 bits, symmetrically, by the greatest magnitude of
+     * each group of columns (of each 128 where groups are larger); products are summed in integers within a group. A
+     * quantized model's output matrix in 16 bits is rounded to 8 bits, when it is placed. All else is as in
+     * {@link #W4A16}.
+     */
+    W4A8;
+
+    /** Most columns whose activations share a scale in {@link #W4A8}. */
+    public static final int ACTIVATION_GROUP = 128;
+
+    /** The name in reports and on the command line, in lower case. */
+    public String label() {
+        return name().toLowerCase(java.util.Locale.ROOT);
+    }
+}

@@ -1,0 +1,60 @@
+package awq4j.kernel;
+
+import awq4j.weight.Weight;
+import awq4j.weight.WeightCodec;
+import awq4j.weight.WeightLayout.Grouped;
+import awq4j.weight.WeightLayout.ZeroPoint;
+import java.lang.foreign.MemorySegment;
+import java.util.concurrent.atomic.AtomicBoolean;
+
+/**
+ * A matrix of floats rounded to 8 bits, symmetrically, each row in groups of {@value #GROUP} columns: half the bytes of
+ * 16-bit floats, an error of at most 1/254 of a group's greatest value.
+ */
+final class RoundedHead {
+    private static final int GROUP = 128;
+    private static final int MIDDLE = 128;
+    private static final int ROWS = 64;
+
+    private RoundedHead() {}
+
+    /** The rounded matrix, or the given one where a value is not finite. */
+    static Weight of(Weight dense, ThreadTeam team) {
+        var layout = new Grouped(8, GROUP, ZeroPoint.MIDDLE);
+        int columns = dense.columns();
+        int groups = layout.groups(columns);
+        byte[] codes = new byte[Math.multiplyExact(dense.rows(), columns)];
+        float[] scales = new float[dense.rows() * groups];
+        var finite = new AtomicBoolean(true);
+        team.run(dense.rows(), ROWS, (from, to, scratch) -> {
+            float[] row = scratch.floats(0, columns);
+            for (int r = from; r < to && finite.get(); r++) {
+                WeightCodec.decodeRow(dense, r, row);
+                for (int g = 0; g < groups; g++) {
+                    int at = g * GROUP;
+                    int length = Math.min(GROUP, columns - at);
+                    float greatest = ActivationRounding.greatest(row, at, length);
+                    if (!(greatest < Float.POSITIVE_INFINITY)) {
+                        finite.set(false);
+                        return;
+                    }
+                    scales[r * groups + g] = ActivationRounding.scale(greatest);
+                    float inverse = ActivationRounding.inverse(greatest);
+                    for (int k = at; k < at + length; k++) {
+                        codes[r * columns + k] = (byte) (MIDDLE + (int) Math.rint(row[k] * inverse));
+                    }
+                }
+            }
+        });
+        return finite.get()
+                ? new Weight(
+                        dense.name(),
+                        dense.rows(),
+                        columns,
+                        layout,
+                        MemorySegment.ofArray(codes),
+                        MemorySegment.ofArray(scales),
+                        null)
+                : dense;
+    }
+}
