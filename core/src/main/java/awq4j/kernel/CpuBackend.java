@@ -21,6 +21,9 @@ public final class CpuBackend implements Backend {
     private static final String VECTOR_MODULE = "jdk.incubator.vector";
     private static final String VECTOR_FLAG = "--add-modules " + VECTOR_MODULE;
 
+    /** Never started: stands for any thread but the caller's. */
+    private static final Thread ANOTHER = Thread.ofPlatform().unstarted(() -> {});
+
     private final RowKernels rows;
     private final Precision precision;
     private final ThreadTeam team;
@@ -101,7 +104,19 @@ public final class CpuBackend implements Backend {
 
     @Override
     public PlacedWeight place(Weight weight) {
-        return taking("weight " + weight.name(), weight.sizeBytes(), () -> rows.place(weight));
+        return taking(
+                "weight " + weight.name(),
+                weight.sizeBytes(),
+                () -> rows.place(weight, confined(weight) ? Split.NONE : this::split));
+    }
+
+    /** Whether only the caller's thread may read the weight. */
+    private static boolean confined(Weight weight) {
+        return !weight.values().isAccessibleBy(ANOTHER);
+    }
+
+    private void split(int units, int step, Split.Part part) {
+        team.run(units, step, (from, to, scratch) -> part.run(from, to));
     }
 
     @Override
@@ -113,7 +128,7 @@ public final class CpuBackend implements Backend {
         return taking(
                 "weight " + weight.name() + " in 8 bits",
                 weight.sizeBytes() / 2,
-                () -> rows.place(RoundedHead.of(weight, team)));
+                () -> rows.place(RoundedHead.of(weight, team), this::split));
     }
 
     @Override

@@ -17,7 +17,7 @@ final class CpuKernels implements Kernels {
 
     private final RowKernels rows;
     private final ThreadTeam team;
-    private float[] prepared = new float[0];
+    private final Prepared prepared = new Prepared();
 
     CpuKernels(RowKernels rows, ThreadTeam team) {
         this.rows = rows;
@@ -103,30 +103,37 @@ final class CpuKernels implements Kernels {
 
     private void multiply(CpuWeight weight, float @Nullable [] bias, CpuBuffer x, CpuBuffer out) {
         int n = x.rows();
-        int size = weight.preparedSize(n);
-        if (size > prepared.length) {
-            prepared = new float[size];
-        }
-        float[] arranged = prepared;
-        if (size > 0) {
+        int floats = weight.preparedFloats(n);
+        int ints = weight.preparedInts(n);
+        if (floats + ints > 0) {
+            prepared.reserve(floats, ints);
             int tokens = Math.max(1, 4 * ELEMENTS / weight.columns());
-            team.run(n, tokens, (from, to, scratch) -> weight.prepare(x.values(), n, from, to, arranged));
+            team.run(n, tokens, (from, to, scratch) -> weight.prepare(x.values(), n, from, to, prepared));
         }
         int step = weight.rowStep();
         int steps = (weight.rows() + step - 1) / step;
-        int part = Math.max(1, steps / (PARTS * team.size()));
+        int part = part(steps, weight.panelRows() / step);
         team.run(
                 steps,
                 part,
                 (from, to, scratch) -> weight.multiply(
                         x.values(),
-                        arranged,
+                        prepared,
                         n,
                         bias,
                         out.values(),
                         from * step,
                         Math.min(weight.rows(), to * step),
                         scratch));
+    }
+
+    /** Steps in a part: whole panels if that leaves every thread something to do. */
+    private int part(int steps, int panel) {
+        int even = Math.max(1, steps / (PARTS * team.size()));
+        if (even >= panel) {
+            return even / panel * panel;
+        }
+        return steps / panel >= 2 * team.size() || team.size() == 1 ? panel : even;
     }
 
     @Override

@@ -10,11 +10,17 @@ public interface CpuWeight extends PlacedWeight {
     /** Writes the values of one row, [columns], to {@code out} from {@code at} on. */
     void decodeRow(int row, float[] out, int at);
 
-    /** Rows that are multiplied together; ranges given to {@link #multiply} start at a multiple. */
+    /** Ranges of rows given to {@link #multiply} start at a multiple of this. */
     int rowStep();
 
-    /** Floats that {@link #prepare} fills for {@code n} tokens, 0 if the activations are used as they are. */
-    int preparedSize(int n);
+    /** Rows that are best multiplied in one call, a multiple of {@link #rowStep}. */
+    int panelRows();
+
+    /** Floats that {@link #prepare} fills for {@code n} tokens. */
+    int preparedFloats(int n);
+
+    /** Ints that {@link #prepare} fills for {@code n} tokens; if there are neither, it need not be called. */
+    int preparedInts(int n);
 
     /**
      * Rearranges the activations of some tokens as {@link #multiply} wants them.
@@ -22,9 +28,9 @@ public interface CpuWeight extends PlacedWeight {
      * @param x [n, columns]
      * @param from first token
      * @param to behind the last token
-     * @param prepared {@link #preparedSize} values
+     * @param prepared has room for {@link #preparedFloats} and {@link #preparedInts}
      */
-    void prepare(float[] x, int n, int from, int to, float[] prepared);
+    void prepare(float[] x, int n, int from, int to, Prepared prepared);
 
     /**
      * {@code out[t, r] = x[t] * row r + bias[r]} for all tokens and a range of rows.
@@ -35,7 +41,7 @@ public interface CpuWeight extends PlacedWeight {
      */
     void multiply(
             float[] x,
-            float[] prepared,
+            Prepared prepared,
             int n,
             float @Nullable [] bias,
             float[] out,

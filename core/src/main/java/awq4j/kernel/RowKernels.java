@@ -12,8 +12,12 @@ public interface RowKernels {
     /** For reports, for example {@code vector 256 bit}. */
     String name();
 
-    /** Takes a weight in; dense values stay where they are, codes are copied into the order the kernels read. */
-    CpuWeight place(Weight weight);
+    /**
+     * Takes a weight in; dense values stay where they are, codes are copied into the order the kernels read.
+     *
+     * @param split shares the copying out
+     */
+    CpuWeight place(Weight weight, Split split);
 
     /** Positions of a cache that the kernels compute at once, which therefore lie together. */
     int kvBlock();

@@ -1,11 +1,17 @@
 package awq4j.kernel;
 
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+
 /** Memory that one thread of the team works in; it grows to the largest request and stays. */
 public final class Scratch {
     private static final int SLOTS = 8;
+    private static final long CACHE_LINE = 64;
 
     private final float[][] floats = new float[SLOTS][0];
     private short[] shorts = new short[0];
+    private int[] ints = new int[0];
+    private MemorySegment aligned = MemorySegment.NULL;
 
     /** Nothing yet. */
     public Scratch() {}
@@ -20,6 +26,22 @@ public final class Scratch {
             floats[slot] = new float[size];
         }
         return floats[slot];
+    }
+
+    /** An array for integer sums. */
+    public int[] ints(int size) {
+        if (ints.length < size) {
+            ints = new int[size];
+        }
+        return ints;
+    }
+
+    /** Memory outside the heap that starts at a cache line, so that no vector straddles two: arrays start anywhere. */
+    public MemorySegment aligned(long bytes) {
+        if (aligned.byteSize() < bytes) {
+            aligned = Arena.ofAuto().allocate(bytes, CACHE_LINE);
+        }
+        return aligned;
     }
 
     /** An array for 16-bit values on their way to floats. */

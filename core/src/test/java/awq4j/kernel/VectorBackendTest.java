@@ -23,10 +23,47 @@ class VectorBackendTest {
     }
 
     @Nested
+    class PreferredOfRoundedActivations extends BackendContract {
+        @Override
+        protected Backend open() {
+            return CpuBackend.open(new CpuOptions(Arithmetic.VECTOR, Precision.W4A8, 2));
+        }
+
+        @Override
+        protected Precision precision() {
+            return Precision.W4A8;
+        }
+    }
+
+    @Nested
     class PreferredAttention extends AttentionContract {
         @Override
         protected Backend open() {
             return CpuBackend.open(new CpuOptions(Arithmetic.VECTOR, 2));
+        }
+    }
+
+    @Nested
+    class RoundedActivationsOf128Bits extends Forced {
+        RoundedActivationsOf128Bits() {
+            super(128, Precision.W4A8);
+        }
+    }
+
+    @Nested
+    @DisabledIf(
+            value = "awq4j.kernel.VectorBackendTest#preferred256",
+            disabledReason = "256 bits are this machine's own width, tested as such")
+    class RoundedActivationsOf256Bits extends Forced {
+        RoundedActivationsOf256Bits() {
+            super(256, Precision.W4A8);
+        }
+    }
+
+    @Nested
+    class RoundedActivationsOf512Bits extends Forced {
+        RoundedActivationsOf512Bits() {
+            super(512, Precision.W4A8);
         }
     }
 
@@ -76,14 +113,25 @@ class VectorBackendTest {
     /** A width the machine lacks is computed by the library in Java, a hundred times slower: few sizes then. */
     abstract static class Forced extends BackendContract {
         private final int bits;
+        private final Precision precision;
 
         Forced(int bits) {
+            this(bits, Precision.W4A16);
+        }
+
+        Forced(int bits, Precision precision) {
             this.bits = bits;
+            this.precision = precision;
         }
 
         @Override
         protected Backend open() {
-            return CpuBackend.open(forced(bits), 2);
+            return CpuBackend.open(forced(bits, precision), 2);
+        }
+
+        @Override
+        protected Precision precision() {
+            return precision;
         }
 
         @Override
@@ -93,7 +141,7 @@ class VectorBackendTest {
 
         @Test
         void widthIsTheForcedOne() {
-            assertThat(forced(bits).name()).isEqualTo("vector " + bits + " bit");
+            assertThat(forced(bits, precision).name()).startsWith("vector " + bits + " bit");
         }
     }
 
@@ -106,7 +154,7 @@ class VectorBackendTest {
 
         @Override
         protected Backend open() {
-            return CpuBackend.open(forced(bits), 2);
+            return CpuBackend.open(forced(bits, Precision.W4A16), 2);
         }
 
         @Override
@@ -116,14 +164,15 @@ class VectorBackendTest {
     }
 
     /** The vector kernels' classes once more, under a class loader of their own: their width is a static constant. */
-    private static RowKernels forced(int bits) {
+    private static RowKernels forced(int bits, Precision precision) {
         System.setProperty("awq4j.vectorBits", String.valueOf(bits));
         try {
             Class<?> kernels = Class.forName(
                     "awq4j.kernel.vector.VectorRowKernels",
                     true,
                     new Reloaded(CpuBackend.class.getProtectionDomain().getCodeSource()));
-            RowKernels made = (RowKernels) kernels.getConstructor().newInstance();
+            RowKernels made =
+                    (RowKernels) kernels.getConstructor(Precision.class).newInstance(precision);
             assertThat(made.name()).isNotNull(); // the width is read now, while the property stands
             return made;
         } catch (ReflectiveOperationException e) {

@@ -7,8 +7,10 @@ import awq4j.kernel.Activation;
 import awq4j.kernel.Backend;
 import awq4j.kernel.Buffer;
 import awq4j.kernel.CpuBackend;
+import awq4j.kernel.CpuOptions;
+import awq4j.kernel.CpuOptions.Arithmetic;
 import awq4j.kernel.PlacedWeight;
-import awq4j.kernel.scalar.ScalarRowKernels;
+import awq4j.kernel.Precision;
 import awq4j.tensor.DType;
 import awq4j.weight.Weight;
 import awq4j.weight.WeightCodec;
@@ -37,6 +39,11 @@ public abstract class BackendContract {
     /** A backend of this kind. */
     protected abstract Backend open();
 
+    /** The arithmetic that it declares. */
+    protected Precision precision() {
+        return Precision.W4A16;
+    }
+
     /** Numbers of columns that linears are tried with. */
     protected int[] sizes() {
         return new int[] {1, 2, 3, 7, 8, 15, 16, 17, 31, 33, 64, 127, 255, 1024, 4097};
@@ -45,7 +52,7 @@ public abstract class BackendContract {
     @BeforeEach
     void start() {
         backend = open();
-        scalar = CpuBackend.open(new ScalarRowKernels(), 1);
+        scalar = CpuBackend.open(new CpuOptions(Arithmetic.SCALAR, precision(), 1));
     }
 
     @AfterEach
@@ -68,7 +75,7 @@ public abstract class BackendContract {
         for (int bits = 2; bits <= 8; bits++) {
             for (int columns : sizes()) {
                 ZeroPoint zero = columns % 2 == 0 ? ZeroPoint.MIDDLE : ZeroPoint.INTEGER;
-                int group = new int[] {32, 64, 128, columns, 7}[(columns + bits) % 5];
+                int group = new int[] {32, 64, 128, columns, 7, 192}[(columns + bits) % 6];
                 assertLinear(Samples.grouped(SEED + columns, 41, columns, bits, group, zero), 1, 2, 7);
             }
         }

@@ -7,6 +7,7 @@ import awq4j.kernel.CpuWeight;
 import awq4j.kernel.Precision;
 import awq4j.kernel.RowKernels;
 import awq4j.kernel.Scratch;
+import awq4j.kernel.Split;
 import awq4j.weight.Weight;
 
 /** Plain loops, sums in double. */
@@ -29,7 +30,7 @@ public final class ScalarRowKernels implements RowKernels {
     }
 
     @Override
-    public CpuWeight place(Weight weight) {
+    public CpuWeight place(Weight weight, Split split) {
         return new ScalarWeight(weight, precision);
     }
 

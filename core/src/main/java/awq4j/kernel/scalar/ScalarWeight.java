@@ -3,6 +3,7 @@ package awq4j.kernel.scalar;
 import awq4j.kernel.ActivationRounding;
 import awq4j.kernel.CpuWeight;
 import awq4j.kernel.Precision;
+import awq4j.kernel.Prepared;
 import awq4j.kernel.Scratch;
 import awq4j.tensor.Shape;
 import awq4j.tensor.Tensor;
@@ -79,12 +80,22 @@ final class ScalarWeight implements CpuWeight {
     }
 
     @Override
-    public int preparedSize(int n) {
+    public int panelRows() {
+        return TOGETHER;
+    }
+
+    @Override
+    public int preparedFloats(int n) {
         return rounded == null ? 0 : Math.multiplyExact(n, weight.columns());
     }
 
     @Override
-    public void prepare(float[] x, int n, int from, int to, float[] prepared) {
+    public int preparedInts(int n) {
+        return 0;
+    }
+
+    @Override
+    public void prepare(float[] x, int n, int from, int to, Prepared prepared) {
         if (rounded == null) {
             return;
         }
@@ -93,7 +104,7 @@ final class ScalarWeight implements CpuWeight {
             for (int start = 0; start < columns; ) {
                 int groupEnd = Math.min(columns, (start / rounded.groupSize() + 1) * rounded.groupSize());
                 int end = Math.min(groupEnd, start + Precision.ACTIVATION_GROUP);
-                round(x, t * columns + start, end - start, prepared);
+                round(x, t * columns + start, end - start, prepared.floats());
                 start = end;
             }
         }
@@ -138,7 +149,7 @@ final class ScalarWeight implements CpuWeight {
     @Override
     public void multiply(
             float[] x,
-            float[] prepared,
+            Prepared prepared,
             int n,
             float @Nullable [] bias,
             float[] out,
@@ -154,7 +165,7 @@ final class ScalarWeight implements CpuWeight {
                 decodeRow(first + r, decoded, r * columns);
             }
             for (int t = 0; t < n; t++) {
-                dots(rounded == null ? x : prepared, t * columns, decoded, columns, sums);
+                dots(rounded == null ? x : prepared.floats(), t * columns, decoded, columns, sums);
                 for (int r = 0; r < height; r++) {
                     double shift = bias == null ? 0 : bias[first + r];
                     out[t * weight.rows() + first + r] = (float) (sums[r] + shift);

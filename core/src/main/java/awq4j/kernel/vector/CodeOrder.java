@@ -1,25 +1,45 @@
 package awq4j.kernel.vector;
 
+import awq4j.kernel.Precision;
 import awq4j.weight.WeightLayout.Grouped;
 
 /**
- * How codes lie in the 32-bit lane of their row, and how groups follow each other: 8 codes of 4 bits or 4 of 8 bits,
- * even columns in the lower 16 bits, odd ones in the upper: one shift gives the other half, and kernels on 16-bit lanes
- * could read them too.
+ * How codes lie in the 32-bit lane of their row, and how groups follow each other. A lane has 8 codes of 4 bits or 4 of
+ * 8 bits, even columns in the lower 16 bits, odd ones in the upper: for 16-bit lanes, which take two neighbouring columns
+ * of a row, one shift brings a code of each. Four vectors of lanes are a block; a group has 1, 2, 4 or 8 blocks, the
+ * last columns padding.
+ *
+ * <p>Groups here are the kernel's: the weight's, or pieces of them that divide {@link Precision#ACTIVATION_GROUP}.
  *
  * @param bits that a code takes, 4 or 8
+ * @param groupSize columns of a group, without padding
  * @param groups in a row
- * @param loads ints that a row takes in one group
- * @param lastLoads ints in the last group, which may be shorter
+ * @param blocks in a group, a power of two
+ * @param halves whether scale and zero of a row share a lane, the scale in float16; else each has one
+ * @param sourceGroupSize columns that share a scale in the weight
  */
-record CodeOrder(int bits, int groupSize, int columns, int groups, int loads, int lastLoads) {
-    static CodeOrder of(Grouped layout, int columns) {
-        int codes = 32 / layout.storageBits();
-        int groups = layout.groups(columns);
-        int group = Math.min(columns, layout.groupSize());
-        int last = columns - (groups - 1) * group;
+record CodeOrder(int bits, int groupSize, int columns, int groups, int blocks, boolean halves, int sourceGroupSize) {
+    /** Vectors of codes in a block: their products fit 16-bit sums. */
+    static final int LOADS = 4;
+
+    static CodeOrder of(Grouped layout, int columns, boolean halves) {
+        int source = Math.min(columns, layout.groupSize());
+        int group = source;
+        if (source > Precision.ACTIVATION_GROUP) {
+            group = source == columns ? Precision.ACTIVATION_GROUP : divisor(source);
+        }
+        int codes = LOADS * 32 / layout.storageBits();
+        int blocks = powerOfTwo(Math.ceilDiv(group, codes));
         return new CodeOrder(
-                layout.storageBits(), group, columns, groups, (group + codes - 1) / codes, (last + codes - 1) / codes);
+                layout.storageBits(), group, columns, Math.ceilDiv(columns, group), blocks, halves, source);
+    }
+
+    private static int divisor(int size) {
+        return Math.min(Integer.lowestOneBit(size), Precision.ACTIVATION_GROUP);
+    }
+
+    private static int powerOfTwo(int n) {
+        return n == 1 ? 1 : Integer.highestOneBit(n - 1) * 2;
     }
 
     /** Codes in an int. */
@@ -27,14 +47,19 @@ record CodeOrder(int bits, int groupSize, int columns, int groups, int loads, in
         return 32 / bits;
     }
 
-    /** Columns counted with the padding at the end of each group. */
-    int paddedColumns() {
-        return ((groups - 1) * loads + lastLoads) * codes();
+    /** Columns of a block. */
+    int blockColumns() {
+        return LOADS * codes();
     }
 
-    /** Ints of a row in a group. */
-    int loads(int group) {
-        return group == groups - 1 ? lastLoads : loads;
+    /** Columns of a group with padding. */
+    int width() {
+        return blocks * blockColumns();
+    }
+
+    /** Columns of a row with padding. */
+    int paddedColumns() {
+        return groups * width();
     }
 
     /** First column of a group, in the matrix. */
@@ -47,54 +72,43 @@ record CodeOrder(int bits, int groupSize, int columns, int groups, int loads, in
         return Math.min(groupSize, columns - start(group));
     }
 
-    /** First column of a group, padding counted. */
-    int paddedStart(int group) {
-        return group * loads * codes();
+    /** The weight's group that a group is part of. */
+    int source(int group) {
+        return start(group) / sourceGroupSize;
     }
 
-    /** The column, within an int's codes, of the code at bit {@code bits * place}. */
-    int column(int place) {
-        int half = codes() / 2;
-        return 2 * (place % half) + place / half;
-    }
-
-    /** The place of a column's code: the inverse of {@link #column}. */
+    /** The place of a column's code in its int, in units of a code. */
     int placeOf(int column) {
         return column % 2 * (codes() / 2) + column / 2;
     }
 
-    /** What a code at a place is to be multiplied by when it is masked in its 16-bit half and not shifted down. */
-    float factor(int place) {
-        return 1f / (1 << (bits * (place % (codes() / 2))));
+    /** What a column's code is to be multiplied by when it is masked in its 16-bit half and not shifted down. */
+    float factor(int column) {
+        return 1f / (1 << (bits * (column % codes() / 2)));
     }
 
-    /** Lowest code bits of each 16-bit half of a lane. */
+    /** Lowest code bits of a lane. */
     int mask() {
         return (1 << bits) - 1;
     }
 
-    /** Bytes of one vector of rows in a group: scales, zeros, codes. */
-    int vectorBytes(int group) {
-        return (2 + loads(group)) * Lanes.BYTES;
+    /** Bytes of scales and zeros before the codes of a group. */
+    int headBytes() {
+        return (halves ? 1 : 2) * Lanes.BYTES;
     }
 
-    /** Bytes of all groups of one vector of rows. */
-    long rowsBytes() {
-        return (groups - 1L) * vectorBytes(0) + vectorBytes(groups - 1);
+    /** Bytes of one group of a vector of rows. */
+    int groupBytes() {
+        return headBytes() + blocks * LOADS * Lanes.BYTES;
     }
 
-    /**
-     * Where a vector of rows begins in a group. Panels follow each other; in a panel groups do; in a group the panel's
-     * vectors, so that one token's product reads the memory from front to back.
-     *
-     * @param vector counted from the first row
-     * @param vectors of all rows; the last panel may have fewer than the others
-     */
-    long place(int vector, int group, int vectors) {
-        int panel = vector / Lanes.PANEL_VECTORS;
-        int height = Math.min(Lanes.PANEL_VECTORS, vectors - panel * Lanes.PANEL_VECTORS);
-        return (long) panel * Lanes.PANEL_VECTORS * rowsBytes()
-                + (long) group * height * vectorBytes(0)
-                + (long) vector % Lanes.PANEL_VECTORS * vectorBytes(group);
+    /** Bytes of a vector of rows, group after group. */
+    long vectorBytes() {
+        return (long) groups * groupBytes();
+    }
+
+    /** Where a group of a vector of rows begins. */
+    long place(int vector, int group) {
+        return vector * vectorBytes() + (long) group * groupBytes();
     }
 }

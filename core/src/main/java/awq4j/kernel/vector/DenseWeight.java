@@ -1,5 +1,6 @@
 package awq4j.kernel.vector;
 
+import awq4j.kernel.Prepared;
 import awq4j.kernel.Scratch;
 import awq4j.tensor.DType;
 import awq4j.weight.Weight;
@@ -64,31 +65,35 @@ final class DenseWeight extends TiledWeight {
     }
 
     @Override
-    void decodeTile(int band, int from, int to, float[] tile, Scratch scratch) {
+    void decodeTile(int band, int from, int to, MemorySegment tile, Scratch scratch) {
         int count = to - from;
         int height = Math.min(PAIR, rows() - band * PAIR);
         float[] row = scratch.floats(2, MicroKernel.STRIDE);
         for (int r = 0; r < height; r++) {
             read(band * PAIR + r, from, count, row, 0, scratch);
             for (int k = 0; k < count; k++) {
-                tile[k * PAIR + r] = row[k];
+                tile.setAtIndex(ValueLayout.JAVA_FLOAT, (long) k * PAIR + r, row[k]);
             }
         }
     }
 
     @Override
-    int preparedForOne() {
+    int preparedFloatsForOne() {
         return 0;
     }
 
     @Override
-    void prepareOne(float[] x, float[] prepared) {}
+    int preparedIntsForOne() {
+        return 0;
+    }
 
     @Override
-    void multiplyOne(float[] x, float[] prepared, float[] sums, int panel, Scratch scratch) {
-        int height = Math.min(Lanes.PANEL, rows() - panel * Lanes.PANEL);
+    void prepareOne(float[] x, Prepared prepared) {}
+
+    @Override
+    void multiplyOne(float[] x, Prepared prepared, float[] sums, int first, int height, Scratch scratch) {
         for (int r = 0; r < height; r++) {
-            int row = panel * Lanes.PANEL + r;
+            int row = first + r;
             long at = (long) row * columns() * dtype.bytes();
             sums[r] = switch (dtype) {
                 case F32 -> DenseDots.f32(values, at, x, columns());

@@ -4,96 +4,252 @@ import java.lang.foreign.MemorySegment;
 import java.nio.ByteOrder;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.IntVector;
+import jdk.incubator.vector.ShortVector;
 import jdk.incubator.vector.VectorOperators;
 import jdk.incubator.vector.VectorSpecies;
 
-/** The loops over codes of up to 4 bits, eight to a lane; see {@link PackedWeight} for the order of the memory. */
+/** The loops over codes of up to 4 bits, eight to a lane; see {@link CodeOrder} for the order of the memory. */
 final class FourBits {
     private static final VectorSpecies<Float> F = Lanes.FLOATS;
     private static final VectorSpecies<Integer> I = Lanes.INTS;
     private static final ByteOrder LE = ByteOrder.LITTLE_ENDIAN;
     private static final int L = Lanes.COUNT;
-    private static final int PAIR = Lanes.PAIR;
     private static final long B = Lanes.BYTES;
     private static final VectorOperators.Conversion<Integer, Float> I2F = VectorOperators.I2F;
+
+    /** Bytes from a column of a tile to the next. */
+    private static final long COLUMN = Lanes.PAIR * Float.BYTES;
 
     private FourBits() {}
 
     /**
-     * Sums code * x over one group, for one vector of rows and one token. Codes are masked where they
-     * stand, which leaves code * 16^place in each half of a lane; the activations have been divided by that.
+     * Sums code * x over each block of some groups, for {@code 1 << log} vectors of rows and one token. The vectors'
+     * blocks are taken in turn: as many streams of memory, each read ahead of by the machine on its own. Codes are
+     * masked where they stand; the activations have been divided by what that leaves.
      *
-     * @param at where the vector's scales stand
-     * @param loads vectors of codes
-     * @param x activations by place, a vector each, from {@code k} on
-     * @param out receives a vector of sums
-     * @param mask the lowest code of a lane; a variable, because the compiler would load a constant again each time
+     * @param at where the first group of the first vector begins
+     * @param stride bytes from a vector to the next
+     * @param groups of each vector
+     * @param x activations divided by {@link CodeOrder#factor}, from {@code k} on
+     * @param out receives [vectors, groups, blocks, lanes]
      */
-    static void multiply(MemorySegment w, long at, int loads, float[] x, int k, float[] out, int mask) {
-        IntVector m0 = IntVector.broadcast(I, mask);
+    static void floats(
+            MemorySegment w,
+            long at,
+            long stride,
+            int log,
+            CodeOrder order,
+            int groups,
+            float[] x,
+            int k,
+            float[] out,
+            int mask) {
+        int blocks = order.blocks();
+        int shift = Integer.numberOfTrailingZeros(blocks);
+        int head = order.headBytes();
+        int streams = (1 << log) - 1;
+        int n = groups * blocks;
+        IntVector m0 = IntVector.broadcast(I, mask); // a variable: a constant would be loaded again each time
         IntVector m1 = m0.lanewise(VectorOperators.LSHL, 4);
         IntVector m2 = m0.lanewise(VectorOperators.LSHL, 8);
         IntVector m3 = m0.lanewise(VectorOperators.LSHL, 12);
-        FloatVector a = FloatVector.zero(F);
-        FloatVector b = FloatVector.zero(F);
-        FloatVector c = FloatVector.zero(F);
-        FloatVector d = FloatVector.zero(F);
-        long codes = at + 2 * B;
-        for (int j = 0; j < loads; j++) {
-            IntVector v = IntVector.fromMemorySegment(I, w, codes + j * B, LE);
-            int o = k + j * (8 * L);
-            a = ((FloatVector) v.and(m0).convert(I2F, 0)).fma(FloatVector.fromArray(F, x, o), a);
-            b = ((FloatVector) v.and(m1).convert(I2F, 0)).fma(FloatVector.fromArray(F, x, o + L), b);
-            c = ((FloatVector) v.and(m2).convert(I2F, 0)).fma(FloatVector.fromArray(F, x, o + 2 * L), c);
-            d = ((FloatVector) v.and(m3).convert(I2F, 0)).fma(FloatVector.fromArray(F, x, o + 3 * L), d);
-            IntVector h = v.lanewise(VectorOperators.LSHR, 16);
-            a = ((FloatVector) h.and(m0).convert(I2F, 0)).fma(FloatVector.fromArray(F, x, o + 4 * L), a);
-            b = ((FloatVector) h.and(m1).convert(I2F, 0)).fma(FloatVector.fromArray(F, x, o + 5 * L), b);
-            c = ((FloatVector) h.and(m2).convert(I2F, 0)).fma(FloatVector.fromArray(F, x, o + 6 * L), c);
-            d = ((FloatVector) h.and(m3).convert(I2F, 0)).fma(FloatVector.fromArray(F, x, o + 7 * L), d);
+        for (int e = 0, end = n << log; e < end; e++) {
+            int i = e >> log;
+            long o = at + (e & streams) * stride + i * (4 * B) + ((i >> shift) + 1L) * head;
+            int p = k + i * 32;
+            FloatVector a = FloatVector.zero(F);
+            FloatVector b = FloatVector.zero(F);
+            FloatVector c = FloatVector.zero(F);
+            FloatVector d = FloatVector.zero(F);
+            IntVector v;
+            v = IntVector.fromMemorySegment(I, w, o, LE);
+            a = ((FloatVector) v.and(m0).convert(I2F, 0)).fma(FloatVector.broadcast(F, x[p]), a);
+            b = ((FloatVector) v.and(m1).convert(I2F, 0)).fma(FloatVector.broadcast(F, x[p + 2]), b);
+            c = ((FloatVector) v.and(m2).convert(I2F, 0)).fma(FloatVector.broadcast(F, x[p + 4]), c);
+            d = ((FloatVector) v.and(m3).convert(I2F, 0)).fma(FloatVector.broadcast(F, x[p + 6]), d);
+            v = v.lanewise(VectorOperators.LSHR, 16);
+            a = ((FloatVector) v.and(m0).convert(I2F, 0)).fma(FloatVector.broadcast(F, x[p + 1]), a);
+            b = ((FloatVector) v.and(m1).convert(I2F, 0)).fma(FloatVector.broadcast(F, x[p + 3]), b);
+            c = ((FloatVector) v.and(m2).convert(I2F, 0)).fma(FloatVector.broadcast(F, x[p + 5]), c);
+            d = ((FloatVector) v.and(m3).convert(I2F, 0)).fma(FloatVector.broadcast(F, x[p + 7]), d);
+            v = IntVector.fromMemorySegment(I, w, o + B, LE);
+            a = ((FloatVector) v.and(m0).convert(I2F, 0)).fma(FloatVector.broadcast(F, x[p + 8]), a);
+            b = ((FloatVector) v.and(m1).convert(I2F, 0)).fma(FloatVector.broadcast(F, x[p + 10]), b);
+            c = ((FloatVector) v.and(m2).convert(I2F, 0)).fma(FloatVector.broadcast(F, x[p + 12]), c);
+            d = ((FloatVector) v.and(m3).convert(I2F, 0)).fma(FloatVector.broadcast(F, x[p + 14]), d);
+            v = v.lanewise(VectorOperators.LSHR, 16);
+            a = ((FloatVector) v.and(m0).convert(I2F, 0)).fma(FloatVector.broadcast(F, x[p + 9]), a);
+            b = ((FloatVector) v.and(m1).convert(I2F, 0)).fma(FloatVector.broadcast(F, x[p + 11]), b);
+            c = ((FloatVector) v.and(m2).convert(I2F, 0)).fma(FloatVector.broadcast(F, x[p + 13]), c);
+            d = ((FloatVector) v.and(m3).convert(I2F, 0)).fma(FloatVector.broadcast(F, x[p + 15]), d);
+            v = IntVector.fromMemorySegment(I, w, o + 2 * B, LE);
+            a = ((FloatVector) v.and(m0).convert(I2F, 0)).fma(FloatVector.broadcast(F, x[p + 16]), a);
+            b = ((FloatVector) v.and(m1).convert(I2F, 0)).fma(FloatVector.broadcast(F, x[p + 18]), b);
+            c = ((FloatVector) v.and(m2).convert(I2F, 0)).fma(FloatVector.broadcast(F, x[p + 20]), c);
+            d = ((FloatVector) v.and(m3).convert(I2F, 0)).fma(FloatVector.broadcast(F, x[p + 22]), d);
+            v = v.lanewise(VectorOperators.LSHR, 16);
+            a = ((FloatVector) v.and(m0).convert(I2F, 0)).fma(FloatVector.broadcast(F, x[p + 17]), a);
+            b = ((FloatVector) v.and(m1).convert(I2F, 0)).fma(FloatVector.broadcast(F, x[p + 19]), b);
+            c = ((FloatVector) v.and(m2).convert(I2F, 0)).fma(FloatVector.broadcast(F, x[p + 21]), c);
+            d = ((FloatVector) v.and(m3).convert(I2F, 0)).fma(FloatVector.broadcast(F, x[p + 23]), d);
+            v = IntVector.fromMemorySegment(I, w, o + 3 * B, LE);
+            a = ((FloatVector) v.and(m0).convert(I2F, 0)).fma(FloatVector.broadcast(F, x[p + 24]), a);
+            b = ((FloatVector) v.and(m1).convert(I2F, 0)).fma(FloatVector.broadcast(F, x[p + 26]), b);
+            c = ((FloatVector) v.and(m2).convert(I2F, 0)).fma(FloatVector.broadcast(F, x[p + 28]), c);
+            d = ((FloatVector) v.and(m3).convert(I2F, 0)).fma(FloatVector.broadcast(F, x[p + 30]), d);
+            v = v.lanewise(VectorOperators.LSHR, 16);
+            a = ((FloatVector) v.and(m0).convert(I2F, 0)).fma(FloatVector.broadcast(F, x[p + 25]), a);
+            b = ((FloatVector) v.and(m1).convert(I2F, 0)).fma(FloatVector.broadcast(F, x[p + 27]), b);
+            c = ((FloatVector) v.and(m2).convert(I2F, 0)).fma(FloatVector.broadcast(F, x[p + 29]), c);
+            d = ((FloatVector) v.and(m3).convert(I2F, 0)).fma(FloatVector.broadcast(F, x[p + 31]), d);
+            a.add(b).add(c.add(d)).intoArray(out, ((e & streams) * n + i) * L);
         }
-        a.add(b).add(c.add(d)).intoArray(out, 0);
     }
 
     /**
-     * Decodes vectors of codes {@code from} to before {@code to} of one group, as scale * (code - zero), columns in the
-     * matrix's order, {@link Lanes#PAIR} floats apart.
+     * As {@link #floats} in integers: a lane's halves multiply two columns at once. A product is at most 15 * 127, so the
+     * 16 of a block fit 16 bits.
+     *
+     * @param x 8-bit activations in pairs of neighbouring columns, the even one in the lower half, from {@code k} on
+     * @param mask the lowest code of both halves of a lane
      */
-    static void decode(MemorySegment w, long at, int from, int to, float[] tile, int tileAt) {
-        FloatVector scale = FloatVector.fromMemorySegment(F, w, at, LE);
-        FloatVector zero = FloatVector.fromMemorySegment(F, w, at + B, LE);
-        decodeHalf(w, at + 2 * B, from, to, 0, scale, zero, tile, tileAt);
-        decodeHalf(w, at + 2 * B, from, to, 16, scale, zero, tile, tileAt + PAIR);
+    static void integers(
+            MemorySegment w,
+            long at,
+            long stride,
+            int log,
+            CodeOrder order,
+            int groups,
+            int[] x,
+            int k,
+            int[] out,
+            int mask) {
+        int blocks = order.blocks();
+        int shift = Integer.numberOfTrailingZeros(blocks);
+        int head = order.headBytes();
+        int streams = (1 << log) - 1;
+        int n = groups * blocks;
+        IntVector m = IntVector.broadcast(I, mask);
+        for (int e = 0, end = n << log; e < end; e++) {
+            int i = e >> log;
+            long o = at + (e & streams) * stride + i * (4 * B) + ((i >> shift) + 1L) * head;
+            int p = k + i * 16;
+            ShortVector a = ShortVector.zero(Lanes.ALL_SHORTS);
+            ShortVector b = ShortVector.zero(Lanes.ALL_SHORTS);
+            IntVector v;
+            v = IntVector.fromMemorySegment(I, w, o, LE);
+            a = a.add(v.and(m)
+                    .reinterpretAsShorts()
+                    .mul(IntVector.broadcast(I, x[p]).reinterpretAsShorts()));
+            b = b.add(v.lanewise(VectorOperators.LSHR, 4)
+                    .and(m)
+                    .reinterpretAsShorts()
+                    .mul(IntVector.broadcast(I, x[p + 1]).reinterpretAsShorts()));
+            a = a.add(v.lanewise(VectorOperators.LSHR, 8)
+                    .and(m)
+                    .reinterpretAsShorts()
+                    .mul(IntVector.broadcast(I, x[p + 2]).reinterpretAsShorts()));
+            b = b.add(v.lanewise(VectorOperators.LSHR, 12)
+                    .and(m)
+                    .reinterpretAsShorts()
+                    .mul(IntVector.broadcast(I, x[p + 3]).reinterpretAsShorts()));
+            v = IntVector.fromMemorySegment(I, w, o + B, LE);
+            a = a.add(v.and(m)
+                    .reinterpretAsShorts()
+                    .mul(IntVector.broadcast(I, x[p + 4]).reinterpretAsShorts()));
+            b = b.add(v.lanewise(VectorOperators.LSHR, 4)
+                    .and(m)
+                    .reinterpretAsShorts()
+                    .mul(IntVector.broadcast(I, x[p + 5]).reinterpretAsShorts()));
+            a = a.add(v.lanewise(VectorOperators.LSHR, 8)
+                    .and(m)
+                    .reinterpretAsShorts()
+                    .mul(IntVector.broadcast(I, x[p + 6]).reinterpretAsShorts()));
+            b = b.add(v.lanewise(VectorOperators.LSHR, 12)
+                    .and(m)
+                    .reinterpretAsShorts()
+                    .mul(IntVector.broadcast(I, x[p + 7]).reinterpretAsShorts()));
+            v = IntVector.fromMemorySegment(I, w, o + 2 * B, LE);
+            a = a.add(v.and(m)
+                    .reinterpretAsShorts()
+                    .mul(IntVector.broadcast(I, x[p + 8]).reinterpretAsShorts()));
+            b = b.add(v.lanewise(VectorOperators.LSHR, 4)
+                    .and(m)
+                    .reinterpretAsShorts()
+                    .mul(IntVector.broadcast(I, x[p + 9]).reinterpretAsShorts()));
+            a = a.add(v.lanewise(VectorOperators.LSHR, 8)
+                    .and(m)
+                    .reinterpretAsShorts()
+                    .mul(IntVector.broadcast(I, x[p + 10]).reinterpretAsShorts()));
+            b = b.add(v.lanewise(VectorOperators.LSHR, 12)
+                    .and(m)
+                    .reinterpretAsShorts()
+                    .mul(IntVector.broadcast(I, x[p + 11]).reinterpretAsShorts()));
+            v = IntVector.fromMemorySegment(I, w, o + 3 * B, LE);
+            a = a.add(v.and(m)
+                    .reinterpretAsShorts()
+                    .mul(IntVector.broadcast(I, x[p + 12]).reinterpretAsShorts()));
+            b = b.add(v.lanewise(VectorOperators.LSHR, 4)
+                    .and(m)
+                    .reinterpretAsShorts()
+                    .mul(IntVector.broadcast(I, x[p + 13]).reinterpretAsShorts()));
+            a = a.add(v.lanewise(VectorOperators.LSHR, 8)
+                    .and(m)
+                    .reinterpretAsShorts()
+                    .mul(IntVector.broadcast(I, x[p + 14]).reinterpretAsShorts()));
+            b = b.add(v.lanewise(VectorOperators.LSHR, 12)
+                    .and(m)
+                    .reinterpretAsShorts()
+                    .mul(IntVector.broadcast(I, x[p + 15]).reinterpretAsShorts()));
+            v = a.add(b).reinterpretAsInts();
+            v.lanewise(VectorOperators.LSHL, 16)
+                    .lanewise(VectorOperators.ASHR, 16)
+                    .add(v.lanewise(VectorOperators.ASHR, 16))
+                    .intoArray(out, ((e & streams) * n + i) * L);
+        }
+    }
+
+    /**
+     * Decodes a group as scale * (code - zero), columns in the matrix's order, {@link Lanes#PAIR} floats apart.
+     *
+     * @param at where the group begins
+     * @param tile float matrix, aligned to vectors, from byte {@code tileAt} on
+     */
+    static void decode(MemorySegment w, long at, CodeOrder order, MemorySegment tile, long tileAt) {
+        FloatVector scale = GroupScales.scale(w, at, order.halves());
+        FloatVector zero = GroupScales.zero(w, at, order.halves());
+        int loads = order.blocks() * CodeOrder.LOADS;
+        long codes = at + order.headBytes();
+        decodeHalf(w, codes, loads, 0, scale, zero, tile, tileAt);
+        decodeHalf(w, codes, loads, 16, scale, zero, tile, tileAt + COLUMN);
     }
 
     /** Every second column; all eight in one loop are more than the compiler agrees to inline. */
     private static void decodeHalf(
             MemorySegment w,
             long codes,
-            int from,
-            int to,
+            int loads,
             int shift,
             FloatVector scale,
             FloatVector zero,
-            float[] tile,
-            int tileAt) {
-        int o = tileAt;
-        for (int j = from; j < to; j++) {
+            MemorySegment tile,
+            long tileAt) {
+        for (int j = 0; j < loads; j++) {
             IntVector v = IntVector.fromMemorySegment(I, w, codes + j * B, LE).lanewise(VectorOperators.LSHR, shift);
-            ((FloatVector) v.and(0xf).convert(I2F, 0)).sub(zero).mul(scale).intoArray(tile, o);
+            long o = tileAt + j * (8 * COLUMN);
+            ((FloatVector) v.and(0xf).convert(I2F, 0)).sub(zero).mul(scale).intoMemorySegment(tile, o, LE);
             ((FloatVector) v.lanewise(VectorOperators.LSHR, 4).and(0xf).convert(I2F, 0))
                     .sub(zero)
                     .mul(scale)
-                    .intoArray(tile, o + 2 * PAIR);
+                    .intoMemorySegment(tile, o + 2 * COLUMN, LE);
             ((FloatVector) v.lanewise(VectorOperators.LSHR, 8).and(0xf).convert(I2F, 0))
                     .sub(zero)
                     .mul(scale)
-                    .intoArray(tile, o + 4 * PAIR);
+                    .intoMemorySegment(tile, o + 4 * COLUMN, LE);
             ((FloatVector) v.lanewise(VectorOperators.LSHR, 12).and(0xf).convert(I2F, 0))
                     .sub(zero)
                     .mul(scale)
-                    .intoArray(tile, o + 6 * PAIR);
-            o += 8 * PAIR;
+                    .intoMemorySegment(tile, o + 6 * COLUMN, LE);
         }
     }
 }

@@ -16,14 +16,20 @@ final class Lanes {
     static final VectorSpecies<Short> SHORTS =
             VectorSpecies.of(short.class, VectorShape.forBitSize(Math.max(64, FLOATS.vectorBitSize() / 2)));
 
+    /** 16-bit lanes of a whole vector. */
+    static final VectorSpecies<Short> ALL_SHORTS = VectorSpecies.of(short.class, FLOATS.vectorShape());
+
     /** Floats in a vector. */
     static final int COUNT = FLOATS.length();
 
     /** Floats in two vectors: the rows, positions or features that the micro-kernels compute at once. */
     static final int PAIR = 2 * COUNT;
 
-    /** Vectors of rows that one token is multiplied with in turn, while its activations stay in the nearest cache. */
-    static final int PANEL_VECTORS = 4;
+    /**
+     * Vectors of rows that one token is multiplied with in turn, each a stream of memory of its own: the machine reads
+     * ahead in each, and one stream alone does not keep it busy (docs/results/cpu.md). A power of two.
+     */
+    static final int PANEL_VECTORS = 8;
 
     /** Rows of a panel. */
     static final int PANEL = PANEL_VECTORS * COUNT;

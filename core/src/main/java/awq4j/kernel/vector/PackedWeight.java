@@ -1,6 +1,9 @@
 package awq4j.kernel.vector;
 
+import awq4j.kernel.Precision;
+import awq4j.kernel.Prepared;
 import awq4j.kernel.Scratch;
+import awq4j.kernel.Split;
 import awq4j.weight.Weight;
 import awq4j.weight.WeightCodec;
 import awq4j.weight.WeightLayout.Grouped;
@@ -9,12 +12,11 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
 import java.util.Arrays;
-import jdk.incubator.vector.FloatVector;
 
 /**
- * Codes with rows in lanes, off the heap, aligned to cache lines, in one stream: for each panel of four vectors of rows,
- * each group, and each of the four, a vector of scales, one of zeros, then vectors of codes, eight or four codes a lane.
- * Decode and prefill read the same copy. The memory is freed when the weight is collected.
+ * Codes with rows in lanes, off the heap, aligned to cache lines: for each vector of rows, each group, its scales and
+ * zeros, then blocks of codes as {@link CodeOrder} has them. Decode and prefill read the same copy. The memory is freed
+ * when the weight is collected.
  */
 final class PackedWeight extends TiledWeight {
     private static final long ALIGNMENT = 64;
@@ -23,22 +25,45 @@ final class PackedWeight extends TiledWeight {
     private static final ValueLayout.OfInt INT_ANYWHERE =
             ValueLayout.JAVA_INT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
 
+    /** Blocks whose sums stand in memory before scales are applied: for eight vectors of 512 bits 32 KiB. */
+    private static final int BLOCKS = 64;
+
     private static final int L = Lanes.COUNT;
-    private static final int PAIR = Lanes.PAIR;
 
     private final CodeOrder order;
     private final int vectors;
     private final MemorySegment memory;
+    private final boolean rounds;
 
-    PackedWeight(Weight weight, Grouped layout) {
+    PackedWeight(Weight weight, Grouped layout, Precision precision, Split split) {
         super(weight);
-        this.order = CodeOrder.of(layout, weight.columns());
+        this.order = CodeOrder.of(layout, weight.columns(), halves(weight, layout));
         this.vectors = (weight.rows() + L - 1) / L;
-        this.memory = Arena.ofAuto().allocate(vectors * order.rowsBytes(), ALIGNMENT);
+        this.rounds = precision == Precision.W4A8 && order.bits() == 4;
+        this.memory = Arena.ofAuto().allocate(vectors * order.vectorBytes(), ALIGNMENT);
+        split.over(vectors, 1, (from, to) -> pack(weight, layout, from * L, Math.min(weight.rows(), to * L)));
+    }
+
+    /** Whether every scale is a float16. */
+    private static boolean halves(Weight weight, Grouped layout) {
+        int groups = layout.groups(weight.columns());
+        for (int r = 0; r < weight.rows(); r++) {
+            for (int g = 0; g < groups; g++) {
+                float scale = WeightCodec.scale(weight, layout, r, g);
+                boolean same = Float.float16ToFloat(Float.floatToFloat16(scale)) == scale;
+                if (!same || Float.isInfinite(scale)) {
+                    return false;
+                }
+            }
+        }
+        return true;
+    }
+
+    private void pack(Weight weight, Grouped layout, int from, int to) {
         int bytes = layout.rowBytes(weight.columns());
         byte[] row = new byte[bytes + Integer.BYTES]; // ints may be read behind the end
         MemorySegment codes = MemorySegment.ofArray(row);
-        for (int r = 0; r < weight.rows(); r++) {
+        for (int r = from; r < to; r++) {
             MemorySegment.copy(weight.values(), ValueLayout.JAVA_BYTE, (long) r * bytes, row, 0, bytes);
             pack(weight, layout, r, codes);
         }
@@ -47,17 +72,26 @@ final class PackedWeight extends TiledWeight {
     private void pack(Weight weight, Grouped layout, int row, MemorySegment codes) {
         long lane = row % L * (long) Float.BYTES;
         for (int g = 0; g < order.groups(); g++) {
-            long at = order.place(row / L, g, vectors) + lane;
-            memory.set(FLOAT, at, WeightCodec.scale(weight, layout, row, g));
-            memory.set(FLOAT, at + Lanes.BYTES, WeightCodec.zero(weight, layout, row, g));
-            for (int j = 0; j < order.loads(g); j++) {
-                int from = order.start(g) + j * order.codes();
-                int count = Math.min(order.codes(), order.start(g) + order.length(g) - from);
-                memory.set(
-                        INT,
-                        at + (2L + j) * Lanes.BYTES,
-                        order.bits() == 4 ? four(codes, from, count) : eight(codes, from, count));
+            long at = order.place(row / L, g) + lane;
+            packHead(
+                    at,
+                    WeightCodec.scale(weight, layout, row, order.source(g)),
+                    WeightCodec.zero(weight, layout, row, order.source(g)));
+            int end = order.start(g) + order.length(g);
+            long to = at + order.headBytes();
+            for (int from = order.start(g); from < end; from += order.codes(), to += Lanes.BYTES) {
+                int count = Math.min(order.codes(), end - from);
+                memory.set(INT, to, order.bits() == 4 ? four(codes, from, count) : eight(codes, from, count));
             }
+        }
+    }
+
+    private void packHead(long at, float scale, int zero) {
+        if (order.halves()) {
+            memory.set(INT, at, zero << 16 | Float.floatToFloat16(scale) & 0xffff);
+        } else {
+            memory.set(FLOAT, at, scale);
+            memory.set(FLOAT, at + Lanes.BYTES, zero);
         }
     }
 
@@ -85,11 +119,12 @@ final class PackedWeight extends TiledWeight {
     @Override
     public void decodeRow(int row, float[] out, int at) {
         for (int g = 0; g < order.groups(); g++) {
-            long from = order.place(row / L, g, vectors) + row % L * (long) Float.BYTES;
-            float scale = memory.get(FLOAT, from);
-            float zero = memory.get(FLOAT, from + Lanes.BYTES);
+            long from = order.place(row / L, g) + row % L * (long) Float.BYTES;
+            int head = memory.get(INT, from);
+            float scale = order.halves() ? Float.float16ToFloat((short) head) : memory.get(FLOAT, from);
+            float zero = order.halves() ? head >>> 16 : memory.get(FLOAT, from + Lanes.BYTES);
             for (int k = 0; k < order.length(g); k++) {
-                int codes = memory.get(INT, from + (2L + k / order.codes()) * Lanes.BYTES);
+                int codes = memory.get(INT, from + order.headBytes() + (long) k / order.codes() * Lanes.BYTES);
                 int code = (codes >>> (order.bits() * order.placeOf(k % order.codes()))) & order.mask();
                 out[at + order.start(g) + k] = scale * (code - zero);
             }
@@ -104,99 +139,116 @@ final class PackedWeight extends TiledWeight {
     @Override
     void spread(float[] x, int at, float[] prepared, int to, int distance) {
         for (int g = 0; g < order.groups(); g++) {
+            int column = g * order.width(); // a width divides a piece
+            int place = to + column / MicroKernel.STRIDE * distance + column % MicroKernel.STRIDE;
             int length = order.length(g);
-            int padded = order.loads(g) * order.codes();
-            for (int k = 0; k < padded; ) {
-                int column = order.paddedStart(g) + k;
-                int piece = column / MicroKernel.STRIDE;
-                int within = column % MicroKernel.STRIDE;
-                int count = Math.min(padded - k, MicroKernel.STRIDE - within);
-                int copied = Math.clamp(length - k, 0, count);
-                int place = to + piece * distance + within;
-                System.arraycopy(x, at + order.start(g) + k, prepared, place, copied);
-                Arrays.fill(prepared, place + copied, place + count, 0);
-                k += count;
+            if (rounds) {
+                RoundedActivations.floats(x, at, order, g, prepared, place);
+            } else {
+                System.arraycopy(x, at + order.start(g), prepared, place, length);
             }
+            Arrays.fill(prepared, place + length, place + order.width(), 0);
         }
     }
 
     @Override
-    void decodeTile(int band, int from, int to, float[] tile, Scratch scratch) {
-        int width = order.loads() * order.codes();
-        for (int g = from / width; g < order.groups() && order.paddedStart(g) < to; g++) {
-            int first = Math.max(0, from - order.paddedStart(g)) / order.codes();
-            int last = Math.min(order.loads(g), (to - order.paddedStart(g)) / order.codes());
-            int at = (order.paddedStart(g) + first * order.codes() - from) * PAIR;
+    void decodeTile(int band, int from, int to, MemorySegment tile, Scratch scratch) {
+        for (int g = from / order.width(); g * order.width() < to; g++) {
             for (int v = 0; v < Math.min(2, vectors - 2 * band); v++) {
-                long record = order.place(2 * band + v, g, vectors);
+                long group = order.place(2 * band + v, g);
+                long at = ((g * (long) order.width() - from) * Lanes.PAIR + v * L) * Float.BYTES;
                 if (order.bits() == 4) {
-                    FourBits.decode(memory, record, first, last, tile, at + v * L);
+                    FourBits.decode(memory, group, order, tile, at);
                 } else {
-                    EightBits.decode(memory, record, first, last, tile, at + v * L);
+                    EightBits.decode(memory, group, order, tile, at);
                 }
             }
         }
     }
 
     @Override
-    int preparedForOne() {
-        return order.paddedColumns() * L + order.groups();
+    int preparedFloatsForOne() {
+        return (rounds ? order.groups() : order.paddedColumns()) + order.groups();
+    }
+
+    @Override
+    int preparedIntsForOne() {
+        return rounds ? order.paddedColumns() / 2 : 0;
     }
 
     /**
-     * Activations in the order of the codes, each in all lanes of a vector, divided by the power of two that a code is too
-     * large by when it is masked and not shifted; then each group's sum, which the zeros need.
+     * Rounded: pairs of codes, then each group's scale and sum of codes. Exact: activations divided by the power of two
+     * that a code is too large by when it is masked and not shifted, then each group's sum, which the zeros need.
      */
     @Override
-    void prepareOne(float[] x, float[] prepared) {
-        int codes = order.codes();
+    void prepareOne(float[] x, Prepared prepared) {
+        float[] floats = prepared.floats();
+        if (rounds) {
+            for (int g = 0; g < order.groups(); g++) {
+                RoundedActivations.pairs(x, order, g, prepared.ints(), floats);
+            }
+            return;
+        }
         for (int g = 0; g < order.groups(); g++) {
             int start = order.start(g);
             int length = order.length(g);
+            int to = g * order.width();
             double sum = 0;
             for (int k = 0; k < length; k++) {
                 sum += x[start + k];
+                floats[to + k] = x[start + k] * order.factor(k);
             }
-            prepared[order.paddedColumns() * L + g] = (float) sum;
-            int to = order.paddedStart(g);
-            for (int j = 0; j < order.loads(g); j++) {
-                for (int place = 0; place < codes; place++) {
-                    int k = j * codes + order.column(place);
-                    float value = k < length ? x[start + k] * order.factor(place) : 0;
-                    FloatVector.broadcast(Lanes.FLOATS, value).intoArray(prepared, (to + j * codes + place) * L);
-                }
-            }
+            Arrays.fill(floats, to + length, to + order.width(), 0);
+            floats[order.paddedColumns() + g] = (float) sum;
         }
     }
 
     @Override
-    void multiplyOne(float[] x, float[] prepared, float[] sums, int panel, Scratch scratch) {
-        int first = panel * Lanes.PANEL_VECTORS;
-        int height = Math.min(Lanes.PANEL_VECTORS, vectors - first);
-        float[] products = scratch.floats(1, L);
-        Arrays.fill(sums, 0, Lanes.PANEL, 0);
-        long at = order.place(first, 0, vectors);
-        for (int g = 0; g < order.groups(); g++) {
-            int from = order.paddedStart(g) * L;
-            float sum = prepared[order.paddedColumns() * L + g];
-            for (int v = 0; v < height; v++) {
-                if (order.bits() == 4) {
-                    FourBits.multiply(memory, at, order.loads(g), prepared, from, products, order.mask());
-                } else {
-                    EightBits.multiply(memory, at, order.loads(g), prepared, from, products, order.mask());
-                }
-                scale(memory, at, products, sum, sums, v * L);
-                at += order.vectorBytes(g);
-            }
+    void multiplyOne(float[] x, Prepared prepared, float[] sums, int row, int height, Scratch scratch) {
+        int first = row / L;
+        int count = (height + L - 1) / L;
+        for (int v = 0; v < count; ) {
+            int log = 31 - Integer.numberOfLeadingZeros(count - v);
+            multiplyStreams(prepared, sums, v * L, first + v, log, scratch);
+            v += 1 << log;
         }
     }
 
-    /** {@code out += scale * (products - zero * sum)}. */
-    private static void scale(MemorySegment w, long at, float[] products, float sum, float[] out, int o) {
-        FloatVector scale = FloatVector.fromMemorySegment(Lanes.FLOATS, w, at, ByteOrder.LITTLE_ENDIAN);
-        FloatVector zero = FloatVector.fromMemorySegment(Lanes.FLOATS, w, at + Lanes.BYTES, ByteOrder.LITTLE_ENDIAN);
-        zero.fma(FloatVector.broadcast(Lanes.FLOATS, -sum), FloatVector.fromArray(Lanes.FLOATS, products, 0))
-                .fma(scale, FloatVector.fromArray(Lanes.FLOATS, out, o))
-                .intoArray(out, o);
+    private void multiplyStreams(Prepared prepared, float[] sums, int to, int vector, int log, Scratch scratch) {
+        int streams = 1 << log;
+        int step = Math.max(1, BLOCKS / order.blocks());
+        float[] x = prepared.floats();
+        Arrays.fill(sums, to, to + streams * L, 0);
+        for (int g = 0; g < order.groups(); g += step) {
+            int groups = Math.min(step, order.groups() - g);
+            int blocks = groups * order.blocks() * L;
+            long at = order.place(vector, g);
+            int k = g * order.width();
+            long stride = order.vectorBytes();
+            if (rounds) {
+                int[] products = scratch.ints(streams * blocks);
+                int both = order.mask() * 0x10001;
+                FourBits.integers(memory, at, stride, log, order, groups, prepared.ints(), k / 2, products, both);
+                for (int s = 0; s < streams; s++) {
+                    long from = at + s * stride;
+                    int scales = g;
+                    int codes = order.groups() + g;
+                    GroupScales.integers(
+                            memory, from, order, groups, products, s * blocks, x, scales, codes, sums, to + s * L);
+                }
+                continue;
+            }
+            float[] products = scratch.floats(1, streams * blocks);
+            if (order.bits() == 4) {
+                FourBits.floats(memory, at, stride, log, order, groups, x, k, products, order.mask());
+            } else {
+                EightBits.floats(memory, at, stride, log, order, groups, x, k, products, order.mask());
+            }
+            for (int s = 0; s < streams; s++) {
+                long from = at + s * stride;
+                int totals = order.paddedColumns() + g;
+                GroupScales.floats(memory, from, order, groups, products, s * blocks, x, totals, sums, to + s * L);
+            }
+        }
     }
 }

@@ -1,9 +1,11 @@
 package awq4j.kernel.vector;
 
 import awq4j.kernel.CpuWeight;
+import awq4j.kernel.Prepared;
 import awq4j.kernel.Scratch;
 import awq4j.weight.Weight;
 import awq4j.weight.WeightLayout;
+import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
 import org.jspecify.annotations.Nullable;
 
@@ -15,7 +17,7 @@ import org.jspecify.annotations.Nullable;
  */
 abstract class TiledWeight implements CpuWeight {
     /** Tokens whose activations, for the columns of one tile, stay in the second-level cache: 256 KiB. */
-    private static final int TOKENS = 256 / MicroKernel.ROWS * MicroKernel.ROWS;
+    private static final int TOKENS = 256 / TileKernel.ROWS * TileKernel.ROWS;
 
     private static final int STRIDE = MicroKernel.STRIDE;
     private static final int PAIR = Lanes.PAIR;
@@ -42,15 +44,24 @@ abstract class TiledWeight implements CpuWeight {
      * Decodes rows {@code band * PAIR} and following, columns from {@code from} to before {@code to}, as [columns, PAIR];
      * rows behind the last are anything.
      */
-    abstract void decodeTile(int band, int from, int to, float[] tile, Scratch scratch);
+    abstract void decodeTile(int band, int from, int to, MemorySegment tile, Scratch scratch);
 
-    /** One token times the rows of a panel, {@link Lanes#PANEL} sums. */
-    abstract void multiplyOne(float[] x, float[] prepared, float[] sums, int panel, Scratch scratch);
+    /**
+     * One token times some rows.
+     *
+     * @param sums [{@link Lanes#PANEL}]
+     * @param row the first, a multiple of {@link Lanes#COUNT}
+     * @param height rows, at most {@link Lanes#PANEL}
+     */
+    abstract void multiplyOne(float[] x, Prepared prepared, float[] sums, int row, int height, Scratch scratch);
 
     /** Floats that one token's preparation takes, 0 for none. */
-    abstract int preparedForOne();
+    abstract int preparedFloatsForOne();
 
-    abstract void prepareOne(float[] x, float[] prepared);
+    /** Ints that one token's preparation takes, 0 for none. */
+    abstract int preparedIntsForOne();
+
+    abstract void prepareOne(float[] x, Prepared prepared);
 
     @Override
     public final String name() {
@@ -74,32 +85,39 @@ abstract class TiledWeight implements CpuWeight {
 
     @Override
     public final int rowStep() {
+        return PAIR;
+    }
+
+    @Override
+    public final int panelRows() {
         return Lanes.PANEL;
     }
 
     @Override
-    public final int preparedSize(int n) {
-        if (n == 1) {
-            return preparedForOne();
-        }
-        return Math.multiplyExact(pieces() * STRIDE, padded(n));
+    public final int preparedFloats(int n) {
+        return n == 1 ? preparedFloatsForOne() : Math.multiplyExact(pieces() * STRIDE, padded(n));
     }
 
     @Override
-    public final void prepare(float[] x, int n, int from, int to, float[] prepared) {
+    public final int preparedInts(int n) {
+        return n == 1 ? preparedIntsForOne() : 0;
+    }
+
+    @Override
+    public final void prepare(float[] x, int n, int from, int to, Prepared prepared) {
         if (n == 1) {
             prepareOne(x, prepared);
             return;
         }
         for (int t = from; t < to; t++) {
-            spread(x, t * columns, prepared, t * STRIDE, padded(n) * STRIDE);
+            spread(x, t * columns, prepared.floats(), t * STRIDE, padded(n) * STRIDE);
         }
     }
 
     @Override
     public final void multiply(
             float[] x,
-            float[] prepared,
+            Prepared prepared,
             int n,
             float @Nullable [] bias,
             float[] out,
@@ -108,14 +126,16 @@ abstract class TiledWeight implements CpuWeight {
             Scratch scratch) {
         if (n > 1) {
             for (int first = 0; first < n; first += TOKENS) {
-                multiplyMany(prepared, n, first, Math.min(TOKENS, n - first), bias, out, rowFrom, rowTo, scratch);
+                multiplyMany(
+                        prepared.floats(), n, first, Math.min(TOKENS, n - first), bias, out, rowFrom, rowTo, scratch);
             }
             return;
         }
         float[] sums = scratch.floats(0, Lanes.PANEL);
         for (int row = rowFrom; row < rowTo; row += Lanes.PANEL) {
-            multiplyOne(x, prepared, sums, row / Lanes.PANEL, scratch);
-            deliver(sums, 0, bias, out, row, Math.min(Lanes.PANEL, rowTo - row), row);
+            int height = Math.min(Lanes.PANEL, rowTo - row);
+            multiplyOne(x, prepared, sums, row, height, scratch);
+            deliver(sums, 0, bias, out, row, height, row);
         }
     }
 
@@ -132,7 +152,7 @@ abstract class TiledWeight implements CpuWeight {
         int bands = (rowTo - rowFrom + PAIR - 1) / PAIR;
         int height = padded(tokens);
         float[] sums = scratch.floats(0, bands * height * PAIR);
-        float[] tile = scratch.floats(1, STRIDE * PAIR);
+        MemorySegment tile = scratch.aligned((long) STRIDE * PAIR * Float.BYTES);
         Arrays.fill(sums, 0, bands * height * PAIR, 0);
         for (int piece = 0; piece < pieces(); piece++) {
             int from = piece * STRIDE;
@@ -140,7 +160,7 @@ abstract class TiledWeight implements CpuWeight {
             int a = (piece * padded(n) + first) * STRIDE;
             for (int band = 0; band < bands; band++) {
                 decodeTile(rowFrom / PAIR + band, from, to, tile, scratch);
-                MicroKernel.run(tile, 0, to - from, prepared, a, sums, band * height * PAIR, tokens);
+                TileKernel.run(tile, to - from, prepared, a, sums, band * height * PAIR, tokens);
             }
         }
         for (int t = 0; t < tokens; t++) {
@@ -168,6 +188,6 @@ abstract class TiledWeight implements CpuWeight {
     }
 
     private static int padded(int tokens) {
-        return (tokens + MicroKernel.ROWS - 1) / MicroKernel.ROWS * MicroKernel.ROWS;
+        return Math.ceilDiv(tokens, TileKernel.ROWS) * TileKernel.ROWS;
     }
 }

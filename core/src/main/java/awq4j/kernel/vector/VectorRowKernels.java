@@ -7,6 +7,7 @@ import awq4j.kernel.CpuWeight;
 import awq4j.kernel.Precision;
 import awq4j.kernel.RowKernels;
 import awq4j.kernel.Scratch;
+import awq4j.kernel.Split;
 import awq4j.weight.Weight;
 import awq4j.weight.WeightLayout.Dense;
 import awq4j.weight.WeightLayout.Grouped;
@@ -37,10 +38,10 @@ public final class VectorRowKernels implements RowKernels {
     }
 
     @Override
-    public CpuWeight place(Weight weight) {
+    public CpuWeight place(Weight weight, Split split) {
         return switch (weight.layout()) {
             case Dense dense -> new DenseWeight(weight, dense.dtype());
-            case Grouped grouped -> new PackedWeight(weight, grouped);
+            case Grouped grouped -> new PackedWeight(weight, grouped, precision, split);
         };
     }
 

@@ -1,0 +1,124 @@
+package awq4j.kernel.vector;
+
+import java.lang.foreign.MemorySegment;
+import java.nio.ByteOrder;
+import jdk.incubator.vector.FloatVector;
+import jdk.incubator.vector.IntVector;
+import jdk.incubator.vector.VectorOperators;
+import jdk.incubator.vector.VectorSpecies;
+
+/** What becomes of a group's sums: {@code out += scale * (sum - zero * activations)}, for a vector of rows. */
+final class GroupScales {
+    private static final VectorSpecies<Float> F = Lanes.FLOATS;
+    private static final VectorSpecies<Integer> I = Lanes.INTS;
+    private static final ByteOrder LE = ByteOrder.LITTLE_ENDIAN;
+    private static final int L = Lanes.COUNT;
+
+    /** A float16 whose bits stand in a float's exponent and fraction is too small by this. */
+    private static final float HALF_BIAS = 0x1p112f;
+
+    private static final int HALF_BITS = 0x8fffe000;
+
+    private GroupScales() {}
+
+    /** The scales of a group that begins at {@code at}. */
+    static FloatVector scale(MemorySegment w, long at, boolean halves) {
+        return halves ? half(IntVector.fromMemorySegment(I, w, at, LE)) : FloatVector.fromMemorySegment(F, w, at, LE);
+    }
+
+    /** The zeros of a group that begins at {@code at}. */
+    static FloatVector zero(MemorySegment w, long at, boolean halves) {
+        return halves
+                ? upper(IntVector.fromMemorySegment(I, w, at, LE))
+                : FloatVector.fromMemorySegment(F, w, at + Lanes.BYTES, LE);
+    }
+
+    /** The float16 in the lower half of each lane; finite, so that moving its bits and a multiplication are exact. */
+    private static FloatVector half(IntVector head) {
+        return head.lanewise(VectorOperators.LSHL, 16)
+                .lanewise(VectorOperators.ASHR, 3)
+                .and(HALF_BITS)
+                .reinterpretAsFloats()
+                .mul(HALF_BIAS);
+    }
+
+    private static FloatVector upper(IntVector head) {
+        return (FloatVector) head.lanewise(VectorOperators.LSHR, 16).convert(VectorOperators.I2F, 0);
+    }
+
+    /**
+     * Applies the scales of some groups to float sums.
+     *
+     * @param at where the first group begins
+     * @param sums [groups, blocks, lanes] from {@code sumsAt} on
+     * @param activations the sum of the activations of each group, from {@code activationsAt} on
+     */
+    static void floats(
+            MemorySegment w,
+            long at,
+            CodeOrder order,
+            int groups,
+            float[] sums,
+            int sumsAt,
+            float[] activations,
+            int activationsAt,
+            float[] out,
+            int outAt) {
+        int blocks = order.blocks();
+        int bytes = order.groupBytes();
+        boolean halves = order.halves();
+        FloatVector total = FloatVector.fromArray(F, out, outAt);
+        for (int g = 0; g < groups; g++) {
+            int from = sumsAt + g * blocks * L;
+            FloatVector sum = FloatVector.fromArray(F, sums, from);
+            for (int b = 1; b < blocks; b++) {
+                sum = sum.add(FloatVector.fromArray(F, sums, from + b * L));
+            }
+            long place = at + (long) g * bytes;
+            total = zero(w, place, halves)
+                    .fma(FloatVector.broadcast(F, -activations[activationsAt + g]), sum)
+                    .fma(scale(w, place, halves), total);
+        }
+        total.intoArray(out, outAt);
+    }
+
+    /**
+     * Applies the scales of some groups to integer sums of rounded activations.
+     *
+     * @param at where the first group begins
+     * @param sums [groups, blocks, lanes] from {@code sumsAt} on
+     * @param rounded the scale of each group's activations, from {@code scalesAt} on, and the sum of their codes, from
+     *     {@code activationsAt} on
+     */
+    static void integers(
+            MemorySegment w,
+            long at,
+            CodeOrder order,
+            int groups,
+            int[] sums,
+            int sumsAt,
+            float[] rounded,
+            int scalesAt,
+            int activationsAt,
+            float[] out,
+            int outAt) {
+        int blocks = order.blocks();
+        int bytes = order.groupBytes();
+        boolean halves = order.halves();
+        FloatVector total = FloatVector.fromArray(F, out, outAt);
+        for (int g = 0; g < groups; g++) {
+            int from = sumsAt + g * blocks * L;
+            IntVector sum = IntVector.fromArray(I, sums, from);
+            for (int b = 1; b < blocks; b++) {
+                sum = sum.add(IntVector.fromArray(I, sums, from + b * L));
+            }
+            long place = at + (long) g * bytes;
+            total = zero(w, place, halves)
+                    .fma(FloatVector.broadcast(F, -rounded[activationsAt + g]), (FloatVector)
+                            sum.convert(VectorOperators.I2F, 0))
+                    .mul(rounded[scalesAt + g])
+                    .fma(scale(w, place, halves), total);
+        }
+        total.intoArray(out, outAt);
+    }
+}

@@ -1,0 +1,76 @@
+package awq4j.kernel.vector;
+
+import awq4j.kernel.ActivationRounding;
+import awq4j.kernel.Precision;
+import jdk.incubator.vector.FloatVector;
+import jdk.incubator.vector.VectorOperators;
+import jdk.incubator.vector.VectorSpecies;
+
+/** Activations of one group rounded to 8 bits, as {@link ActivationRounding} defines it. */
+final class RoundedActivations {
+    private static final VectorSpecies<Float> F = Lanes.FLOATS;
+    private static final int L = Lanes.COUNT;
+
+    /** 1.5 * 2^23: added to a small float, it leaves the nearest integer, halves to even, in the last bits. */
+    private static final float MAGIC = 12582912f;
+
+    private RoundedActivations() {}
+
+    /** The greatest magnitude that decides the scale of a group of the kernels. */
+    private static float greatest(float[] x, int at, CodeOrder order, int group) {
+        int source = order.start(group) / order.sourceGroupSize() * order.sourceGroupSize();
+        int within = (order.start(group) - source) / Precision.ACTIVATION_GROUP * Precision.ACTIVATION_GROUP;
+        int from = source + within;
+        int sourceEnd = Math.min(order.columns(), source + order.sourceGroupSize());
+        return greatest(x, at + from, Math.min(Precision.ACTIVATION_GROUP, sourceEnd - from));
+    }
+
+    private static float greatest(float[] x, int at, int n) {
+        FloatVector most = FloatVector.zero(F);
+        int i = 0;
+        for (int end = n - L; i <= end; i += L) {
+            most = most.max(FloatVector.fromArray(F, x, at + i).abs());
+        }
+        float rest = ActivationRounding.greatest(x, at + i, n - i);
+        return Math.max(rest, most.reduceLanes(VectorOperators.MAX));
+    }
+
+    /** Writes what the codes stand for. */
+    static void floats(float[] x, int at, CodeOrder order, int group, float[] out, int outAt) {
+        float greatest = greatest(x, at, order, group);
+        float scale = ActivationRounding.scale(greatest);
+        float inverse = ActivationRounding.inverse(greatest);
+        int from = at + order.start(group);
+        int n = order.length(group);
+        for (int i = 0; i < n; i++) {
+            out[outAt + i] = (x[from + i] * inverse + MAGIC - MAGIC) * scale;
+        }
+    }
+
+    /**
+     * Writes pairs of codes of one token, the group's scale and the sum of its codes.
+     *
+     * @param pairs [groups, width / 2]
+     * @param floats scales [groups], then sums [groups]
+     */
+    static void pairs(float[] x, CodeOrder order, int group, int[] pairs, float[] floats) {
+        float greatest = greatest(x, 0, order, group);
+        float inverse = ActivationRounding.inverse(greatest);
+        int from = order.start(group);
+        int n = order.length(group);
+        int to = group * order.width() / 2;
+        int sum = 0;
+        for (int i = 0; i < order.width() / 2; i++) {
+            int even = 2 * i < n ? code(x[from + 2 * i] * inverse) : 0;
+            int odd = 2 * i + 1 < n ? code(x[from + 2 * i + 1] * inverse) : 0;
+            pairs[to + i] = odd << 16 | even & 0xffff;
+            sum += even + odd;
+        }
+        floats[group] = ActivationRounding.scale(greatest);
+        floats[order.groups() + group] = sum;
+    }
+
+    private static int code(float scaled) {
+        return (short) Float.floatToRawIntBits(scaled + MAGIC);
+    }
+}
