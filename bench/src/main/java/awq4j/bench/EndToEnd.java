@@ -5,6 +5,7 @@ import awq4j.kernel.CpuBackend;
 import awq4j.kernel.CpuOptions;
 import awq4j.kernel.CpuOptions.Arithmetic;
 import awq4j.kernel.KvBuffer.KvPrecision;
+import awq4j.kernel.Precision;
 import awq4j.model.StepBatch;
 import awq4j.model.StepBatch.Logits;
 import awq4j.model.Taps;
@@ -77,7 +78,9 @@ public final class EndToEnd {
         for (String kernels : list("kernels", "vector,scalar")) {
             for (String threads : list("threads", "1,2")) {
                 Arithmetic arithmetic = Arithmetic.valueOf(kernels.toUpperCase(Locale.ROOT));
-                try (var backend = CpuBackend.open(new CpuOptions(arithmetic, Integer.parseInt(threads)))) {
+                Precision precision = Precision.valueOf(
+                        options.getOrDefault("precision", "w4a16").toUpperCase(Locale.ROOT));
+                try (var backend = CpuBackend.open(new CpuOptions(arithmetic, precision, Integer.parseInt(threads)))) {
                     measure(backend);
                 }
             }

@@ -116,7 +116,8 @@ final class RandomLlama implements Checkpoint {
             rows = HIDDEN / HEADS * KV_HEADS;
         }
         float[] scales = new float[rows * columns / GROUP];
-        Arrays.fill(scales, (float) (1 / (CODE_DEVIATION * Math.sqrt(columns))));
+        Arrays.fill(scales, Float.float16ToFloat(Float.floatToFloat16((float)
+                (1 / (CODE_DEVIATION * Math.sqrt(columns))))));
         byte[] zeros = new byte[scales.length];
         Arrays.fill(zeros, (byte) 8);
         return new Weight(
