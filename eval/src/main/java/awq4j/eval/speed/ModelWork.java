@@ -1,0 +1,33 @@
+package awq4j.eval.speed;
+
+import awq4j.model.BlockSpec;
+import awq4j.model.Linear;
+import awq4j.model.ModelSpec;
+
+/**
+ * What a model's linears have to do.
+ *
+ * @param blockWeights weights of all linears of the blocks: each is multiplied with every token
+ * @param headWeights of the output matrix, which only the last token of a prompt meets
+ */
+public record ModelWork(long blockWeights, long headWeights) {
+    /** Counts a model's. */
+    public static ModelWork of(ModelSpec spec) {
+        long sum = 0;
+        for (BlockSpec block : spec.blocks()) {
+            for (Linear linear : block.linears()) {
+                sum += weights(linear);
+            }
+        }
+        return new ModelWork(sum, weights(spec.head()));
+    }
+
+    private static long weights(Linear linear) {
+        return (long) linear.rows() * linear.columns();
+    }
+
+    /** Operations that the linears take for a prompt, a multiply-add counted as two; attention is not in it. */
+    public double promptOperations(int tokens) {
+        return 2.0 * blockWeights * tokens + 2.0 * headWeights;
+    }
+}

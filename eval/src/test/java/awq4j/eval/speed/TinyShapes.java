@@ -1,0 +1,41 @@
+package awq4j.eval.speed;
+
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+
+/** Configurations of every family that take milliseconds to run. */
+enum TinyShapes {
+    LLAMA("LlamaForCausalLM", "\"num_key_value_heads\": 2, \"intermediate_size\": 160"),
+    TIED(
+            "LlamaForCausalLM",
+            "\"num_key_value_heads\": 4, \"intermediate_size\": 100, \"tie_word_embeddings\": true,"
+                    + " \"attention_bias\": true, \"mlp_bias\": true"),
+    MISTRAL("MistralForCausalLM", "\"num_key_value_heads\": 2, \"intermediate_size\": 160, \"sliding_window\": 8"),
+    QWEN2("Qwen2ForCausalLM", "\"num_key_value_heads\": 1, \"intermediate_size\": 96, \"tie_word_embeddings\": true"),
+    QWEN3("Qwen3ForCausalLM", "\"num_key_value_heads\": 2, \"intermediate_size\": 160, \"head_dim\": 32"),
+    OPT("OPTForCausalLM", "\"ffn_dim\": 256, \"activation_function\": \"relu\"");
+
+    private final String architecture;
+    private final String more;
+
+    TinyShapes(String architecture, String more) {
+        this.architecture = architecture;
+        this.more = more;
+    }
+
+    ModelShape shape(Path folder) {
+        try {
+            Path file = folder.resolve("tiny-" + name() + ".json");
+            Files.writeString(
+                    file,
+                    "{\"architectures\": [\"" + architecture + "\"], \"hidden_size\": 64, \"num_hidden_layers\": 2,"
+                            + " \"num_attention_heads\": 4, \"vocab_size\": 96, \"max_position_embeddings\": 64, "
+                            + more + "}");
+            return ModelShape.of(file.toString());
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+}
