@@ -11,5 +11,6 @@ module awq4j.cli {
     requires static org.jspecify;
 
     opens awq4j.cli to
-            info.picocli;
+            info.picocli,
+            tools.jackson.databind;
 }

@@ -26,6 +26,7 @@ import picocli.CommandLine.UnmatchedArgumentException;
             DemoCommand.class,
             QuantizeCommand.class,
             EvalCommand.class,
+            BenchCommand.class,
             RunCommand.class,
             ChatCommand.class,
             InspectCommand.class,
