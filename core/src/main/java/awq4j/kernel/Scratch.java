@@ -11,6 +11,7 @@ public final class Scratch {
     private final float[][] floats = new float[SLOTS][0];
     private short[] shorts = new short[0];
     private int[] ints = new int[0];
+    private long kept;
     private MemorySegment aligned = MemorySegment.NULL;
 
     /** Nothing yet. */
@@ -26,6 +27,11 @@ public final class Scratch {
             floats[slot] = new float[size];
         }
         return floats[slot];
+    }
+
+    /** Takes a value that is computed only so that memory is read. */
+    public void keep(long value) {
+        kept = value;
     }
 
     /** An array for integer sums. */

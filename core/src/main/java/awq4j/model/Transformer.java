@@ -20,7 +20,7 @@ import org.jspecify.annotations.Nullable;
  */
 public final class Transformer {
     /** Tokens a chunk has unless the caller says otherwise: enough to use the cores well, small in memory. */
-    public static final int DEFAULT_CHUNK = 256;
+    public static final int DEFAULT_CHUNK = 512;
 
     private final Backend backend;
     private final ModelSpec spec;

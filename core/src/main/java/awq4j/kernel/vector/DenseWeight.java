@@ -58,8 +58,8 @@ final class DenseWeight extends TiledWeight {
 
     @Override
     void spread(float[] x, int at, float[] prepared, int to, int distance) {
-        for (int k = 0, piece = 0; k < columns(); k += MicroKernel.STRIDE, piece++) {
-            int count = Math.min(MicroKernel.STRIDE, columns() - k);
+        for (int k = 0, piece = 0; k < columns(); k += TileKernel.STRIDE, piece++) {
+            int count = Math.min(TileKernel.STRIDE, columns() - k);
             System.arraycopy(x, at + k, prepared, to + piece * distance, count);
         }
     }
@@ -68,7 +68,7 @@ final class DenseWeight extends TiledWeight {
     void decodeTile(int band, int from, int to, MemorySegment tile, Scratch scratch) {
         int count = to - from;
         int height = Math.min(PAIR, rows() - band * PAIR);
-        float[] row = scratch.floats(2, MicroKernel.STRIDE);
+        float[] row = scratch.floats(2, TileKernel.STRIDE);
         for (int r = 0; r < height; r++) {
             read(band * PAIR + r, from, count, row, 0, scratch);
             for (int k = 0; k < count; k++) {

@@ -140,7 +140,7 @@ final class PackedWeight extends TiledWeight {
     void spread(float[] x, int at, float[] prepared, int to, int distance) {
         for (int g = 0; g < order.groups(); g++) {
             int column = g * order.width(); // a width divides a piece
-            int place = to + column / MicroKernel.STRIDE * distance + column % MicroKernel.STRIDE;
+            int place = to + column / TileKernel.STRIDE * distance + column % TileKernel.STRIDE;
             int length = order.length(g);
             if (rounds) {
                 RoundedActivations.floats(x, at, order, g, prepared, place);
@@ -153,6 +153,7 @@ final class PackedWeight extends TiledWeight {
 
     @Override
     void decodeTile(int band, int from, int to, MemorySegment tile, Scratch scratch) {
+        touch(2 * band, from / order.width(), Math.ceilDiv(to, order.width()), scratch);
         for (int g = from / order.width(); g * order.width() < to; g++) {
             for (int v = 0; v < Math.min(2, vectors - 2 * band); v++) {
                 long group = order.place(2 * band + v, g);
@@ -164,6 +165,21 @@ final class PackedWeight extends TiledWeight {
                 }
             }
         }
+    }
+
+    /**
+     * Reads one value of each cache line of two vectors' groups: the lines come in together, where decoding would wait for
+     * one after the other, since its pieces are too short for the machine to read ahead.
+     */
+    private void touch(int vector, int fromGroup, int toGroup, Scratch scratch) {
+        long sum = 0;
+        for (int v = vector; v < Math.min(vector + 2, vectors); v++) {
+            long end = order.place(v, fromGroup) + (long) (toGroup - fromGroup) * order.groupBytes();
+            for (long at = order.place(v, fromGroup); at < end; at += ALIGNMENT) {
+                sum += memory.get(INT, at);
+            }
+        }
+        scratch.keep(sum);
     }
 
     @Override

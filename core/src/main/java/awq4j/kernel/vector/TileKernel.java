@@ -17,7 +17,9 @@ final class TileKernel {
     private static final ByteOrder LE = ByteOrder.LITTLE_ENDIAN;
     private static final int L = Lanes.COUNT;
     private static final int PAIR = Lanes.PAIR;
-    private static final int STRIDE = MicroKernel.STRIDE;
+    /** Columns of a tile, and the distance of the rows of a: one group of the usual size. */
+    static final int STRIDE = 128;
+
     private static final long COLUMN = PAIR * Float.BYTES;
 
     private TileKernel() {}
@@ -27,7 +29,7 @@ final class TileKernel {
      * room for a multiple of {@link #ROWS}. All forms sum in the same order, so a row does not depend on its neighbours.
      *
      * @param b [k, {@link Lanes#PAIR}]
-     * @param a rows {@link MicroKernel#STRIDE} apart
+     * @param a rows {@link #STRIDE} apart
      * @param c [rows, {@link Lanes#PAIR}], added to
      */
     static void run(MemorySegment b, int k, float[] a, int aAt, float[] c, int cAt, int rows) {

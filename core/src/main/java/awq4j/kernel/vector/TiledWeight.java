@@ -10,16 +10,16 @@ import java.util.Arrays;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A weight multiplied with many tokens by tiles: {@link Lanes#PAIR} rows by {@link MicroKernel#STRIDE} columns become
+ * A weight multiplied with many tokens by tiles: {@link Lanes#PAIR} rows by {@link TileKernel#STRIDE} columns become
  * floats in the first-level cache, column by column, and meet all tokens of a block there.
  *
  * <p>Columns here are the kernel's own: padding may stand between groups, where activations are zero.
  */
 abstract class TiledWeight implements CpuWeight {
-    /** Tokens whose activations, for the columns of one tile, stay in the second-level cache: 256 KiB. */
-    private static final int TOKENS = 256 / TileKernel.ROWS * TileKernel.ROWS;
+    /** Tokens whose activations, for the columns of one tile, stay in the second-level cache: 258 KiB. */
+    private static final int TOKENS = 516;
 
-    private static final int STRIDE = MicroKernel.STRIDE;
+    private static final int STRIDE = TileKernel.STRIDE;
     private static final int PAIR = Lanes.PAIR;
 
     private final String name;
@@ -125,9 +125,13 @@ abstract class TiledWeight implements CpuWeight {
             int rowTo,
             Scratch scratch) {
         if (n > 1) {
-            for (int first = 0; first < n; first += TOKENS) {
-                multiplyMany(
-                        prepared.floats(), n, first, Math.min(TOKENS, n - first), bias, out, rowFrom, rowTo, scratch);
+            int step = padded(Math.ceilDiv(n, Math.ceilDiv(n, TOKENS)));
+            for (int row = rowFrom; row < rowTo; row += Lanes.PANEL) {
+                int end = Math.min(rowTo, row + Lanes.PANEL);
+                for (int first = 0; first < n; first += step) {
+                    int tokens = Math.min(step, n - first);
+                    multiplyMany(prepared.floats(), n, first, tokens, bias, out, row, end, scratch);
+                }
             }
             return;
         }
