@@ -17,7 +17,9 @@ final class CpuKernels implements Kernels {
 
     private final RowKernels rows;
     private final ThreadTeam team;
-    private final Prepared prepared = new Prepared();
+    private final LinearProduct product = new LinearProduct();
+    private final ThreadTeam.Work preparation = product::prepare;
+    private final ThreadTeam.Work multiplication = product::multiply;
 
     CpuKernels(RowKernels rows, ThreadTeam team) {
         this.rows = rows;
@@ -103,28 +105,16 @@ final class CpuKernels implements Kernels {
 
     private void multiply(CpuWeight weight, float @Nullable [] bias, CpuBuffer x, CpuBuffer out) {
         int n = x.rows();
+        product.set(weight, bias, x.values(), n, out.values());
         int floats = weight.preparedFloats(n);
         int ints = weight.preparedInts(n);
         if (floats + ints > 0) {
-            prepared.reserve(floats, ints);
-            int tokens = Math.max(1, 4 * ELEMENTS / weight.columns());
-            team.run(n, tokens, (from, to, scratch) -> weight.prepare(x.values(), n, from, to, prepared));
+            product.prepared.reserve(floats, ints);
+            team.run(n, Math.max(1, 4 * ELEMENTS / weight.columns()), preparation);
         }
         int step = weight.rowStep();
         int steps = (weight.rows() + step - 1) / step;
-        int part = part(steps, weight.panelRows() / step);
-        team.run(
-                steps,
-                part,
-                (from, to, scratch) -> weight.multiply(
-                        x.values(),
-                        prepared,
-                        n,
-                        bias,
-                        out.values(),
-                        from * step,
-                        Math.min(weight.rows(), to * step),
-                        scratch));
+        team.run(steps, part(steps, weight.panelRows() / step), multiplication);
     }
 
     /** Steps in a part: whole panels if that leaves every thread something to do. */

@@ -1,6 +1,7 @@
 package awq4j.kernel;
 
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.locks.LockSupport;
 import org.jspecify.annotations.Nullable;
 
@@ -15,11 +16,31 @@ final class ThreadTeam implements AutoCloseable {
     /** About 20 microseconds of pauses: longer than the gap between two operations, shorter than anyone notices. */
     private static final int SPINS = 1000;
 
-    private static final Job NOTHING = new Job(0, (from, to, scratch) -> {}, 0, 1);
+    private static final Work NOTHING = (from, to, scratch) -> {};
+
+    /** The number of a piece of work stands above this bit of {@link #state}, the next part to claim below. */
+    private static final int NUMBER = 32;
+
+    /** A next part that no piece of work has. */
+    private static final long CLOSED = Integer.MAX_VALUE;
 
     private final Worker[] workers;
     private final Scratch own = new Scratch();
-    private volatile Job job = NOTHING;
+
+    /**
+     * Which piece of work is under way, and its next part. A part is claimed by adding one to what was read: that fails if
+     * anything has changed meanwhile, so the fields below belong to what was claimed. They are written while no part can
+     * be claimed. Nothing is allocated for a piece of work.
+     */
+    private final AtomicLong state = new AtomicLong();
+
+    private final AtomicInteger done = new AtomicInteger();
+    private Work work = NOTHING;
+    private int units;
+    private int step = 1;
+    private int parts;
+    private volatile @Nullable Thread waiting;
+    private volatile @Nullable Throwable failure;
     private volatile boolean closed;
 
     /** Part of a piece of work. */
@@ -67,15 +88,74 @@ final class ThreadTeam implements AutoCloseable {
             }
             return;
         }
-        var next = new Job(job.number + 1, work, units, step);
-        job = next;
-        int helpers = Math.min(workers.length, next.parts - 1);
+        long number = state.getPlain() >>> NUMBER;
+        state.set(number << NUMBER | CLOSED); // from here on no late helper can claim anything
+        this.work = work;
+        this.units = units;
+        this.step = step;
+        this.parts = (int) (((long) units + step - 1) / step);
+        done.setPlain(0);
+        waiting = null;
+        failure = null;
+        state.set((number + 1) << NUMBER);
+        int helpers = Math.min(workers.length, parts - 1);
         for (int i = 0; i < helpers; i++) {
             workers[i].wake();
         }
-        next.help(own);
-        next.await();
-        job = new Job(next.number, NOTHING.work, 0, 1); // lets go of the caller's arrays
+        help(own);
+        await();
+        this.work = NOTHING; // lets go of the caller's arrays
+        rethrow(failure);
+    }
+
+    private static void rethrow(@Nullable Throwable thrown) {
+        if (thrown instanceof Error error) {
+            throw error;
+        }
+        if (thrown instanceof RuntimeException exception) {
+            throw exception;
+        }
+    }
+
+    /** Does parts until none is left to claim. */
+    private void help(Scratch scratch) {
+        while (true) {
+            long seen = state.get();
+            int part = (int) seen;
+            int last = parts;
+            int size = step;
+            int all = units;
+            Work what = work;
+            if (part >= last) {
+                return;
+            }
+            if (!state.compareAndSet(seen, seen + 1)) {
+                continue;
+            }
+            if (failure == null) {
+                try {
+                    int from = part * size;
+                    what.run(from, Math.min(all, from + size), scratch);
+                } catch (Throwable e) { // whatever it is, the caller gets it
+                    failure = e;
+                }
+            }
+            if (done.incrementAndGet() == last) {
+                LockSupport.unpark(waiting); // null while the caller spins: then nothing happens
+            }
+        }
+    }
+
+    private void await() {
+        for (int i = 0; i < SPINS && done.get() < parts; i++) {
+            Thread.onSpinWait();
+        }
+        if (done.get() < parts) {
+            waiting = Thread.currentThread();
+            while (done.get() < parts) {
+                LockSupport.park(this);
+            }
+        }
     }
 
     /** Ends the threads; returns when they have ended. */
@@ -98,64 +178,6 @@ final class ThreadTeam implements AutoCloseable {
         }
     }
 
-    /** One piece of work: parts not yet claimed, parts not yet done. */
-    private static final class Job {
-        private final long number;
-        private final Work work;
-        private final int units;
-        private final int step;
-        private final int parts;
-        private final AtomicInteger claimed = new AtomicInteger();
-        private final AtomicInteger done = new AtomicInteger();
-        private volatile @Nullable Thread waiting;
-        private volatile @Nullable Throwable failure;
-
-        Job(long number, Work work, int units, int step) {
-            this.number = number;
-            this.work = work;
-            this.units = units;
-            this.step = step;
-            this.parts = (int) (((long) units + step - 1) / step);
-        }
-
-        void help(Scratch scratch) {
-            while (true) {
-                int part = claimed.getAndIncrement();
-                if (part >= parts) {
-                    return;
-                }
-                if (failure == null) {
-                    try {
-                        int from = part * step;
-                        work.run(from, Math.min(units, from + step), scratch);
-                    } catch (Throwable e) { // whatever it is, the caller gets it
-                        failure = e;
-                    }
-                }
-                if (done.incrementAndGet() == parts) {
-                    LockSupport.unpark(waiting); // null while the caller spins: then nothing happens
-                }
-            }
-        }
-
-        void await() {
-            for (int i = 0; i < SPINS && done.get() < parts; i++) {
-                Thread.onSpinWait();
-            }
-            waiting = Thread.currentThread();
-            while (done.get() < parts) {
-                LockSupport.park(this);
-            }
-            Throwable thrown = failure;
-            if (thrown instanceof Error error) {
-                throw error;
-            }
-            if (thrown instanceof RuntimeException exception) {
-                throw exception;
-            }
-        }
-    }
-
     private final class Worker extends Thread {
         private final Scratch scratch = new Scratch();
         private volatile boolean parks;
@@ -175,28 +197,28 @@ final class ThreadTeam implements AutoCloseable {
         public void run() {
             long last = 0;
             while (true) {
-                Job current = await(last);
+                last = await(last);
                 if (closed) {
                     return;
                 }
-                current.help(scratch);
-                last = current.number;
+                help(scratch);
             }
         }
 
-        private Job await(long last) {
+        /** Waits for a piece of work other than the last; its number. */
+        private long await(long last) {
             for (int i = 0; i < SPINS; i++) {
-                Job current = job;
-                if (current.number != last) {
+                long current = state.get() >>> NUMBER;
+                if (current != last) {
                     return current;
                 }
                 Thread.onSpinWait();
             }
             parks = true;
-            Job current = job;
-            while (current.number == last && !closed) {
+            long current = state.get() >>> NUMBER;
+            while (current == last && !closed) {
                 LockSupport.park(ThreadTeam.this);
-                current = job;
+                current = state.get() >>> NUMBER;
             }
             parks = false;
             return current;
