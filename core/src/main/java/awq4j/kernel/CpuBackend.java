@@ -68,15 +68,14 @@ public final class CpuBackend implements Backend {
     /**
      * Starts a team on given kernels, in exact arithmetic.
      *
-     * @param threads 0 for one per core available to the process
+     * @param threads 0 for one per physical core available to the process
      */
     public static CpuBackend open(RowKernels rows, int threads) {
         return open(rows, Precision.W4A16, threads);
     }
 
     private static CpuBackend open(RowKernels rows, Precision precision, int threads) {
-        return new CpuBackend(
-                rows, precision, threads == 0 ? Runtime.getRuntime().availableProcessors() : threads);
+        return new CpuBackend(rows, precision, threads == 0 ? Cores.available() : threads);
     }
 
     /**

@@ -5,7 +5,7 @@ package awq4j.kernel;
  *
  * @param arithmetic which kernels; a choice the user made is kept or refused, never replaced
  * @param precision in what arithmetic weights meet activations
- * @param threads threads that compute, 0 for one per core available to the process
+ * @param threads threads that compute, 0 for one per physical core available to the process
  */
 public record CpuOptions(Arithmetic arithmetic, Precision precision, int threads) {
     /** The best kernels there are, exact arithmetic, on all cores. */
