@@ -11,7 +11,10 @@ public final class Scratch {
     private final float[][] floats = new float[SLOTS][0];
     private short[] shorts = new short[0];
     private int[] ints = new int[0];
+
+    @SuppressWarnings("UnusedVariable") // written so that the compiler cannot leave the reading out
     private long kept;
+
     private MemorySegment aligned = MemorySegment.NULL;
 
     /** Nothing yet. */
