@@ -17,7 +17,7 @@ final class EightBits {
     private static final VectorOperators.Conversion<Integer, Float> I2F = VectorOperators.I2F;
 
     /** Bytes from a column of a tile to the next. */
-    private static final long COLUMN = Lanes.PAIR * Float.BYTES;
+    private static final long COLUMN = (long) Lanes.PAIR * Float.BYTES;
 
     private EightBits() {}
 

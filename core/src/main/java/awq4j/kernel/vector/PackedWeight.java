@@ -88,7 +88,7 @@ final class PackedWeight extends TiledWeight {
 
     private void packHead(long at, float scale, int zero) {
         if (order.halves()) {
-            memory.set(INT, at, zero << 16 | Float.floatToFloat16(scale) & 0xffff);
+            memory.set(INT, at, (zero << 16) | (Float.floatToFloat16(scale) & 0xffff));
         } else {
             memory.set(FLOAT, at, scale);
             memory.set(FLOAT, at + Lanes.BYTES, zero);
@@ -157,7 +157,7 @@ final class PackedWeight extends TiledWeight {
         for (int g = from / order.width(); g * order.width() < to; g++) {
             for (int v = 0; v < Math.min(2, vectors - 2 * band); v++) {
                 long group = order.place(2 * band + v, g);
-                long at = ((g * (long) order.width() - from) * Lanes.PAIR + v * L) * Float.BYTES;
+                long at = ((g * (long) order.width() - from) * Lanes.PAIR + (long) v * L) * Float.BYTES;
                 if (order.bits() == 4) {
                     FourBits.decode(memory, group, order, tile, at);
                 } else {

@@ -63,7 +63,7 @@ final class RoundedActivations {
         for (int i = 0; i < order.width() / 2; i++) {
             int even = 2 * i < n ? code(x[from + 2 * i] * inverse) : 0;
             int odd = 2 * i + 1 < n ? code(x[from + 2 * i + 1] * inverse) : 0;
-            pairs[to + i] = odd << 16 | even & 0xffff;
+            pairs[to + i] = (odd << 16) | (even & 0xffff);
             sum += even + odd;
         }
         floats[group] = ActivationRounding.scale(greatest);

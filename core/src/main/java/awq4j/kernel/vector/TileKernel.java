@@ -20,7 +20,7 @@ final class TileKernel {
     /** Columns of a tile, and the distance of the rows of a: one group of the usual size. */
     static final int STRIDE = 128;
 
-    private static final long COLUMN = PAIR * Float.BYTES;
+    private static final long COLUMN = (long) PAIR * Float.BYTES;
 
     private TileKernel() {}
 
