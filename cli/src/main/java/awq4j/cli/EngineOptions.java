@@ -39,7 +39,8 @@ final class EngineOptions {
             names = "--kv",
             paramLabel = "TYPE",
             defaultValue = "f16",
-            description = "f16 (default) or f32: how keys and values are kept. f32 takes twice the memory.")
+            description =
+                    "f16 (default), i8 or f32: how keys and values are kept. i8 takes half the memory of f16, f32 twice.")
     private KvPrecision kv = KvPrecision.F16;
 
     /**

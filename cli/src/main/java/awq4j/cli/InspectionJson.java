@@ -73,11 +73,10 @@ final class InspectionJson {
 
     /** Bytes of keys and values for a number of positions. */
     static long kvBytes(ModelSpec model, int positions, KvPrecision precision) {
-        long bytes = precision == KvPrecision.F16 ? Short.BYTES : Float.BYTES;
         long perPosition = 0;
         for (BlockSpec block : model.blocks()) {
             var shape = block.attention().shape();
-            perPosition += 2 * bytes * shape.kvHeads() * shape.headDim();
+            perPosition += 2 * shape.kvHeads() * precision.bytes(shape.headDim());
         }
         return perPosition * positions;
     }

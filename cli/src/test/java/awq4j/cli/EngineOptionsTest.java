@@ -28,6 +28,7 @@ class EngineOptionsTest {
         assertThat(options.cpu()).isEqualTo(new CpuOptions(Arithmetic.SCALAR, 3));
         assertThat(options.context()).isEqualTo(99);
         assertThat(options.kv()).isEqualTo(KvPrecision.F32);
+        assertThat(parsed("--kv", "i8").kv()).isEqualTo(KvPrecision.I8);
     }
 
     @Test

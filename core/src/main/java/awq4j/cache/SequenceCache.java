@@ -56,6 +56,13 @@ public final class SequenceCache {
         return buffers.stream().mapToLong(KvBuffer::sizeBytes).sum();
     }
 
+    /** Bytes that one position takes in all layers: what decoding reads of each position before it. */
+    public long bytesPerPosition() {
+        return layers.stream()
+                .mapToLong(layer -> 2L * layer.kvHeads() * precision.bytes(layer.headDim()))
+                .sum();
+    }
+
     /** The longest length announced or reached: what length-dependent rotary scalings go by. */
     public int expected() {
         return Math.max(expected, length);

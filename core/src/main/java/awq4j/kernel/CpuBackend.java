@@ -149,10 +149,9 @@ public final class CpuBackend implements Backend {
             throw new IllegalArgumentException(
                     "allocateKv: [" + capacity + ", " + kvHeads + ", " + headDim + "] has nothing in it");
         }
-        int bytes = precision == KvPrecision.F16 ? 4 : 8;
         return taking(
                 "keys and values of " + capacity + " positions",
-                (long) capacity * kvHeads * headDim * bytes,
+                2L * capacity * kvHeads * precision.bytes(headDim),
                 () -> new CpuKvBuffer(capacity, kvHeads, headDim, precision, rows.kvBlock()));
     }
 

@@ -1,16 +1,12 @@
 package awq4j.kernel;
 
-import java.util.Arrays;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
 /** Checks shapes, splits the work into parts, and gives them to the team. */
 final class CpuKernels implements Kernels {
     /** Values in a part of an element-wise operation: small operations stay on the caller's thread. */
-    private static final int ELEMENTS = 8192;
-
-    /** Tokens of one sequence whose attention is computed together, so that keys are decoded once for all. */
-    private static final int ATTEND_TOKENS = 16;
+    static final int ELEMENTS = 8192;
 
     /** Parts a thread gets of one linear, on average: enough to even out, few enough to cost nothing. */
     private static final int PARTS = 8;
@@ -20,10 +16,12 @@ final class CpuKernels implements Kernels {
     private final LinearProduct product = new LinearProduct();
     private final ThreadTeam.Work preparation = product::prepare;
     private final ThreadTeam.Work multiplication = product::multiply;
+    private final CpuAttention attention;
 
     CpuKernels(RowKernels rows, ThreadTeam team) {
         this.rows = rows;
         this.team = team;
+        this.attention = new CpuAttention(rows, team);
     }
 
     static CpuBuffer own(Buffer buffer) {
@@ -202,17 +200,15 @@ final class CpuKernels implements Kernels {
         CpuBuffer v = own(values);
         expectSame("store", k, v);
         expectBatch("store", k, positions, sequences, caches);
-        for (int i = 0; i < positions.length; i++) {
-            CpuKvBuffer cache = own(caches[sequences[i]]);
-            int headDim = cache.headDim();
+        for (int sequence : sequences) {
+            CpuKvBuffer cache = own(caches[sequence]);
             expect(
-                    k.columns() == cache.kvHeads() * headDim,
+                    k.columns() == cache.kvHeads() * cache.headDim(),
                     "store",
                     () -> "keys " + k.shape() + " into a cache " + cache);
-            for (int h = 0; h < cache.kvHeads(); h++) {
-                cache.store(positions[i], h, k.values(), v.values(), i * k.columns() + h * headDim);
-            }
         }
+        int step = Math.max(1, ELEMENTS / k.columns());
+        attention.store(k.values(), v.values(), positions, sequences, caches, step);
     }
 
     @Override
@@ -235,40 +231,7 @@ final class CpuKernels implements Kernels {
                     "attend",
                     () -> shape.kvHeads() + " kv heads of " + shape.headDim() + ", cache " + cache);
         }
-        int[] starts = runs(positions, sequences);
-        int kvHeads = shape.kvHeads();
-        team.run((starts.length - 1) * kvHeads, 1, (first, end, scratch) -> {
-            for (int unit = first; unit < end; unit++) {
-                int from = starts[unit / kvHeads];
-                rows.attend(
-                        q.values(),
-                        shape,
-                        unit % kvHeads,
-                        positions,
-                        from,
-                        starts[unit / kvHeads + 1],
-                        own(caches[sequences[from]]),
-                        to.values(),
-                        scratch);
-            }
-        });
-    }
-
-    /** Where runs of tokens begin that one call may take: same sequence, ascending positions; the end comes last. */
-    private static int[] runs(int[] positions, int[] sequences) {
-        int n = positions.length;
-        int[] starts = new int[n + 1];
-        int count = 0;
-        for (int i = 0; i < n; i++) {
-            if (i == 0
-                    || sequences[i] != sequences[i - 1]
-                    || positions[i] <= positions[i - 1]
-                    || i - starts[count - 1] == ATTEND_TOKENS) {
-                starts[count++] = i;
-            }
-        }
-        starts[count++] = n;
-        return Arrays.copyOf(starts, count);
+        attention.attend(q.values(), shape, positions, sequences, caches, to.values());
     }
 
     @Override

@@ -1,17 +1,26 @@
 package awq4j.kernel;
 
 /**
- * Keys and values on the heap, in blocks of as many positions as the row kernels compute at once: keys [block, kvHead,
- * headDim, position], values [block, kvHead, headDim / size, position, size], where size is that number of positions
+ * Keys and values on the heap, in blocks of as many positions as the row kernels compute at once: keys [kvHead, block,
+ * headDim, position], values [kvHead, block, headDim / size, position, size], where size is that number of positions
  * and the last features are padding. So the scores of neighbouring positions lie in neighbouring lanes, and so do
- * neighbouring features of a value; neither product needs a sum across lanes.
+ * neighbouring features of a value; neither product needs a sum across lanes. A head's blocks follow one another: what
+ * is read in order comes from memory faster (14.5 GB/s instead of 12.5 on one core).
  */
 public final class CpuKvBuffer implements KvBuffer {
+    /** Bytes behind the last: kernels may load a few more than they use. */
+    private static final int PADDING = 8;
+
+    /** Adding and subtracting 1.5 * 2^23 rounds to an integer, half to even. */
+    private static final float ROUNDER = 0x1.8p23f;
+
     private final int capacity;
     private final int kvHeads;
     private final int headDim;
+    private final KvPrecision precision;
     private final int block;
     private final int blockSize;
+    private final int blocks;
     private final Memory memory;
 
     /** The numbers, in one of the stored precisions. */
@@ -21,24 +30,37 @@ public final class CpuKvBuffer implements KvBuffer {
 
         /** Rounded to float16. */
         record Halves(short[] keys, short[] values) implements Memory {}
+
+        /**
+         * Rounded to integers, -127 to 127: a number is its code times the scale of its head and position.
+         *
+         * @param keyScales [kvHead, position], padded to whole blocks
+         * @param valueScales [kvHead, position], padded to whole blocks
+         */
+        record Bytes(byte[] keys, byte[] values, float[] keyScales, float[] valueScales) implements Memory {}
     }
 
     CpuKvBuffer(int capacity, int kvHeads, int headDim, KvPrecision precision, int block) {
         this.capacity = capacity;
         this.kvHeads = kvHeads;
         this.headDim = headDim;
+        this.precision = precision;
         this.block = block;
         this.blockSize = Math.multiplyExact(block, (headDim + block - 1) / block * block);
-        long blocks = ((long) capacity + block - 1) / block;
-        long elements = blocks * kvHeads * blockSize;
-        if (elements > Integer.MAX_VALUE - 8) {
+        this.blocks = (int) (((long) capacity + block - 1) / block);
+        long elements = (long) blocks * kvHeads * blockSize;
+        if (elements > Integer.MAX_VALUE - 8 - PADDING) {
             throw new BackendException("keys of " + capacity + " positions, " + kvHeads + " heads of " + headDim
                     + " do not fit one array; try a shorter context");
         }
         int size = (int) elements;
+        int scales = blocks * kvHeads * block;
         this.memory = switch (precision) {
             case F32 -> new Memory.Floats(new float[size], new float[size]);
             case F16 -> new Memory.Halves(new short[size], new short[size]);
+            case I8 ->
+                new Memory.Bytes(
+                        new byte[size + PADDING], new byte[size + PADDING], new float[scales], new float[scales]);
         };
     }
 
@@ -67,64 +89,104 @@ public final class CpuKvBuffer implements KvBuffer {
         return switch (memory) {
             case Memory.Floats floats -> 2L * Float.BYTES * floats.keys().length;
             case Memory.Halves halves -> 2L * Short.BYTES * halves.keys().length;
+            case Memory.Bytes bytes ->
+                2L * (bytes.keys().length - PADDING) + 2L * Float.BYTES * bytes.keyScales().length;
         };
     }
 
     @Override
     public KvPrecision precision() {
-        return switch (memory) {
-            case Memory.Floats ignored -> KvPrecision.F32;
-            case Memory.Halves ignored -> KvPrecision.F16;
-        };
+        return precision;
     }
 
     /** Where a head's block of positions begins, in keys and in values alike. */
     public int blockStart(int index, int kvHead) {
-        return (index * kvHeads + kvHead) * blockSize;
+        return (kvHead * blocks + index) * blockSize;
+    }
+
+    /** Where the scales of a head's block of positions begin. */
+    public int scaleStart(int index, int kvHead) {
+        return (kvHead * blocks + index) * block;
     }
 
     /** One feature of a key. */
     public float key(int position, int kvHead, int d) {
-        int at = keyPlace(position, kvHead, d);
+        int at = blockStart(position / block, kvHead) + d * block + position % block;
         return switch (memory) {
             case Memory.Floats floats -> floats.keys()[at];
             case Memory.Halves halves -> Float.float16ToFloat(halves.keys()[at]);
+            case Memory.Bytes bytes -> bytes.keys()[at] * bytes.keyScales()[scalePlace(position, kvHead)];
         };
     }
 
     /** One feature of a value. */
     public float value(int position, int kvHead, int d) {
-        int at = valuePlace(position, kvHead, d);
+        int at = blockStart(position / block, kvHead) + (d / block * block + position % block) * block + d % block;
         return switch (memory) {
             case Memory.Floats floats -> floats.values()[at];
             case Memory.Halves halves -> Float.float16ToFloat(halves.values()[at]);
+            case Memory.Bytes bytes -> bytes.values()[at] * bytes.valueScales()[scalePlace(position, kvHead)];
         };
     }
 
-    private int keyPlace(int position, int kvHead, int d) {
-        return blockStart(position / block, kvHead) + d * block + position % block;
-    }
-
-    private int valuePlace(int position, int kvHead, int d) {
-        return blockStart(position / block, kvHead) + (d / block * block + position % block) * block + d % block;
+    private int scalePlace(int position, int kvHead) {
+        return scaleStart(position / block, kvHead) + position % block;
     }
 
     /** Stores one head's key and value at a position. */
     void store(int position, int kvHead, float[] keys, float[] values, int at) {
+        int start = blockStart(position / block, kvHead);
+        int key = start + position % block;
+        int value = start + position % block * block;
         switch (memory) {
-            case Memory.Floats floats -> {
+            case Memory.Floats(float[] k, float[] v) -> {
                 for (int d = 0; d < headDim; d++) {
-                    floats.keys()[keyPlace(position, kvHead, d)] = keys[at + d];
-                    floats.values()[valuePlace(position, kvHead, d)] = values[at + d];
+                    k[key + d * block] = keys[at + d];
+                }
+                for (int d = 0; d < headDim; d += block) {
+                    System.arraycopy(values, at + d, v, value + d * block, Math.min(block, headDim - d));
                 }
             }
-            case Memory.Halves halves -> {
+            case Memory.Halves(short[] k, short[] v) -> {
                 for (int d = 0; d < headDim; d++) {
-                    halves.keys()[keyPlace(position, kvHead, d)] = Float.floatToFloat16(keys[at + d]);
-                    halves.values()[valuePlace(position, kvHead, d)] = Float.floatToFloat16(values[at + d]);
+                    k[key + d * block] = Float.floatToFloat16(keys[at + d]);
                 }
+                for (int d = 0; d < headDim; d += block) {
+                    halves(values, at + d, v, value + d * block, Math.min(block, headDim - d));
+                }
+            }
+            case Memory.Bytes(byte[] k, byte[] v, float[] keyScales, float[] valueScales) -> {
+                int scale = scalePlace(position, kvHead);
+                keyScales[scale] = round(keys, at, k, key, block, block * block);
+                valueScales[scale] = round(values, at, v, value, 1, block * block);
             }
         }
+    }
+
+    private static void halves(float[] from, int at, short[] to, int toAt, int n) {
+        for (int i = 0; i < n; i++) {
+            to[toAt + i] = Float.floatToFloat16(from[at + i]);
+        }
+    }
+
+    /**
+     * Codes of one head, as {@link ActivationRounding} defines them for a group.
+     *
+     * @param step distance of neighbouring features
+     * @param jump distance of features that are a block apart
+     * @return the scale
+     */
+    private float round(float[] from, int at, byte[] to, int toAt, int step, int jump) {
+        float greatest = ActivationRounding.greatest(from, at, headDim);
+        float inverse = ActivationRounding.inverse(greatest);
+        for (int d = 0; d < headDim; d += block) {
+            int place = toAt + d / block * jump;
+            int n = Math.min(block, headDim - d);
+            for (int i = 0; i < n; i++) {
+                to[place + i * step] = (byte) (from[at + d + i] * inverse + ROUNDER - ROUNDER);
+            }
+        }
+        return ActivationRounding.scale(greatest);
     }
 
     /** Takes over the first {@code filled} positions of a buffer of the same shape and precision. */
@@ -136,13 +198,27 @@ public final class CpuKvBuffer implements KvBuffer {
                 || filled > Math.min(capacity, from.capacity)) {
             throw new IllegalArgumentException("copyKv: " + filled + " positions from " + from + " to " + this);
         }
-        int size = (filled + block - 1) / block * kvHeads * blockSize;
-        if (memory instanceof Memory.Floats to && from.memory instanceof Memory.Floats source) {
-            System.arraycopy(source.keys(), 0, to.keys(), 0, size);
-            System.arraycopy(source.values(), 0, to.values(), 0, size);
-        } else if (memory instanceof Memory.Halves to && from.memory instanceof Memory.Halves source) {
-            System.arraycopy(source.keys(), 0, to.keys(), 0, size);
-            System.arraycopy(source.values(), 0, to.values(), 0, size);
+        int filledBlocks = (filled + block - 1) / block;
+        for (int h = 0; h < kvHeads; h++) {
+            int at = from.blockStart(0, h);
+            int to = blockStart(0, h);
+            int size = filledBlocks * blockSize;
+            if (from.memory instanceof Memory.Floats(var keys, var values)
+                    && memory instanceof Memory.Floats(var ownKeys, var ownValues)) {
+                System.arraycopy(keys, at, ownKeys, to, size);
+                System.arraycopy(values, at, ownValues, to, size);
+            } else if (from.memory instanceof Memory.Halves(var keys, var values)
+                    && memory instanceof Memory.Halves(var ownKeys, var ownValues)) {
+                System.arraycopy(keys, at, ownKeys, to, size);
+                System.arraycopy(values, at, ownValues, to, size);
+            } else if (from.memory instanceof Memory.Bytes source && memory instanceof Memory.Bytes own) {
+                System.arraycopy(source.keys(), at, own.keys(), to, size);
+                System.arraycopy(source.values(), at, own.values(), to, size);
+                int scales = filledBlocks * block;
+                System.arraycopy(source.keyScales(), from.scaleStart(0, h), own.keyScales(), scaleStart(0, h), scales);
+                System.arraycopy(
+                        source.valueScales(), from.scaleStart(0, h), own.valueScales(), scaleStart(0, h), scales);
+            }
         }
     }
 

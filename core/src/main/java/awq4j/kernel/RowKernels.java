@@ -1,6 +1,7 @@
 package awq4j.kernel;
 
 import awq4j.weight.Weight;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The CPU's leaf arithmetic: what one thread does to a few rows. Splitting, threads and checks of shapes live above it,
@@ -40,6 +41,9 @@ public interface RowKernels {
     /** {@code to[toAt + i] += x[xAt + i]} for i below n. */
     void add(float[] x, int xAt, float[] to, int toAt, int n);
 
+    /** Tokens of one sequence that one call of {@link #attend} should take if there are as many. */
+    int attendTokens(AttentionShape shape);
+
     /**
      * Causal attention of the query heads that share one key/value head, for tokens of one sequence.
      *
@@ -58,4 +62,9 @@ public interface RowKernels {
             CpuKvBuffer cache,
             float[] out,
             Scratch scratch);
+
+    /** How {@link #attend} is done in parts, null if it cannot be. */
+    default @Nullable SpanAttention spans() {
+        return null;
+    }
 }

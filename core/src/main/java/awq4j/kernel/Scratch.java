@@ -2,6 +2,8 @@ package awq4j.kernel;
 
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.util.function.Supplier;
+import org.jspecify.annotations.Nullable;
 
 /** Memory that one thread of the team works in; it grows to the largest request and stays. */
 public final class Scratch {
@@ -16,6 +18,7 @@ public final class Scratch {
     private long kept;
 
     private MemorySegment aligned = MemorySegment.NULL;
+    private @Nullable Object held;
 
     /** Nothing yet. */
     public Scratch() {}
@@ -59,5 +62,16 @@ public final class Scratch {
             shorts = new short[size];
         }
         return shorts;
+    }
+
+    /**
+     * An object that a kernel works with on this thread, call after call, so that no call has to make one. One at a time:
+     * a kernel that holds another drops it.
+     */
+    public <T> T held(Class<T> type, Supplier<T> maker) {
+        if (!type.isInstance(held)) {
+            held = maker.get();
+        }
+        return type.cast(held);
     }
 }

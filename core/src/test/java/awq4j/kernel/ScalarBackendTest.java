@@ -107,4 +107,27 @@ class ScalarBackendTest {
         float[] expected = {(float) (5 * weights[1] / sum), (float) ((10 * weights[0] + 5 * weights[1]) / sum)};
         assertThat(values(out)).containsExactly(expected, within(1e-6f));
     }
+
+    @Test
+    void eightBitKeysAndValuesAreCodesTimesAScale() {
+        var cache = (CpuKvBuffer) backend.allocateKv(3, 2, 3, KvBuffer.KvPrecision.I8);
+        float[] keys = {1, -0.5f, 0.25f, 0, 0, 0};
+        float[] values = {-254, 1, 3, Float.NaN, 1, 2};
+        backend.kernels().store(matrix(1, keys), matrix(1, values), new int[] {2}, new int[1], new KvBuffer[] {cache});
+        float scale = 1 / 127f;
+        assertThat(new float[] {cache.key(2, 0, 0), cache.key(2, 0, 1), cache.key(2, 0, 2)})
+                .containsExactly(127 * scale, -64 * scale, 32 * scale); // -63.5 and 31.75: half to even
+        assertThat(new float[] {cache.value(2, 0, 0), cache.value(2, 0, 1), cache.value(2, 0, 2)})
+                .containsExactly(-254, 0, 4); // 0.5 and 1.5
+        assertThat(cache.key(2, 1, 1)).isZero();
+        assertThat(cache.value(2, 1, 1)).isNaN();
+        assertThat(cache.sizeBytes()).isEqualTo(2 * (2 * 16 * 16 + 2 * 16 * 4));
+    }
+
+    @Test
+    void aPrecisionSaysWhatAHeadTakes() {
+        assertThat(KvBuffer.KvPrecision.F32.bytes(64)).isEqualTo(256);
+        assertThat(KvBuffer.KvPrecision.F16.bytes(64)).isEqualTo(128);
+        assertThat(KvBuffer.KvPrecision.I8.bytes(64)).isEqualTo(68);
+    }
 }

@@ -25,6 +25,55 @@ class ThreadsTest {
         assertThat(results(arithmetic, 3)).containsExactly(one);
     }
 
+    @ParameterizedTest
+    @EnumSource(
+            value = Arithmetic.class,
+            names = {"SCALAR", "VECTOR"})
+    void longContextsAreTheSameOnAnyNumberOfThreads(Arithmetic arithmetic) {
+        for (int window : new int[] {0, 600}) {
+            float[] one = longContexts(arithmetic, 1, window);
+            for (int threads : new int[] {2, 3, 5}) {
+                assertThat(longContexts(arithmetic, threads, window))
+                        .as("%d threads, window %d", threads, window)
+                        .containsExactly(one);
+            }
+        }
+    }
+
+    /** Two sequences, one token of the first and three of the second. */
+    private static float[] longContexts(Arithmetic arithmetic, int threads, int window) {
+        try (var backend = CpuBackend.open(new CpuOptions(arithmetic, threads))) {
+            int length = 1400;
+            Buffer keys = backend.allocate(length, 20);
+            backend.write(Samples.floats(1, length * 20), keys);
+            Buffer values = backend.allocate(length, 20);
+            backend.write(Samples.floats(2, length * 20), values);
+            KvBuffer[] caches = {
+                backend.allocateKv(length, 1, 20, KvBuffer.KvPrecision.F16),
+                backend.allocateKv(length, 1, 20, KvBuffer.KvPrecision.I8)
+            };
+            int[] all = java.util.stream.IntStream.range(0, length).toArray();
+            var kernels = backend.kernels();
+            kernels.store(keys, values, all, new int[length], caches);
+            int[] second = new int[length];
+            Arrays.fill(second, 1);
+            kernels.store(values, keys, all, second, caches);
+            Buffer queries = backend.allocate(4, 60);
+            backend.write(Samples.floats(3, 4 * 60), queries);
+            Buffer out = backend.allocate(4, 60);
+            kernels.attend(
+                    queries,
+                    new AttentionShape(3, 1, 20, 0.2f, window, null),
+                    new int[] {length - 1, 1100, 1101, 1102},
+                    new int[] {0, 1, 1, 1},
+                    caches,
+                    out);
+            float[] result = new float[4 * 60];
+            backend.read(out, result);
+            return result;
+        }
+    }
+
     /** The same code is interpreted first and compiled later; both have to sum in one order. */
     @ParameterizedTest
     @EnumSource(

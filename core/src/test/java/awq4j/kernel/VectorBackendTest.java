@@ -104,6 +104,16 @@ class VectorBackendTest {
     }
 
     @Nested
+    @DisabledIf(
+            value = "awq4j.kernel.VectorBackendTest#preferred256",
+            disabledReason = "256 bits are this machine's own width, tested as such")
+    class AttentionOf256Bits extends ForcedAttention {
+        AttentionOf256Bits() {
+            super(256);
+        }
+    }
+
+    @Nested
     class AttentionOf512Bits extends ForcedAttention {
         AttentionOf512Bits() {
             super(512);
@@ -159,7 +169,7 @@ class VectorBackendTest {
 
         @Override
         protected int[] lengths() {
-            return new int[] {1, 17, 70};
+            return new int[] {1, 17, 70, 257};
         }
     }
 

@@ -28,7 +28,7 @@ public abstract class AttentionContract {
 
     /** Positions that are tried. */
     protected int[] lengths() {
-        return new int[] {1, 2, 15, 16, 17, 33, 70, 300, 530};
+        return new int[] {1, 2, 15, 16, 17, 33, 70, 255, 256, 257, 300, 530};
     }
 
     @BeforeEach
@@ -53,9 +53,30 @@ public abstract class AttentionContract {
     }
 
     @Test
+    void everyPrecision() {
+        for (KvPrecision precision : KvPrecision.values()) {
+            for (int length : lengths()) {
+                assertAttention(new AttentionShape(6, 2, 33, 0.2f, 0, null), length, Math.min(length, 5), precision);
+            }
+        }
+    }
+
+    @Test
+    void oneTokenBehindALongContext() {
+        for (KvPrecision precision : KvPrecision.values()) {
+            assertAttention(new AttentionShape(8, 2, 16, 0.3f, 0, null), 1300, 1, precision);
+            assertAttention(new AttentionShape(3, 1, 40, 0.3f, 300, null), 1300, 1, precision);
+        }
+        float[] slopes = {0.5f, 0.01f};
+        assertAttention(new AttentionShape(2, 1, 16, 0.3f, 0, slopes), 1300, 1, KvPrecision.F32);
+        assertAttention(new AttentionShape(2, 1, 16, 0.3f, 700, slopes), 1300, 2, KvPrecision.F16);
+    }
+
+    @Test
     void slidingWindows() {
         for (int window : new int[] {1, 6, 40, 1000}) {
             assertAttention(new AttentionShape(2, 1, 32, 0.2f, window, null), 90, 40, KvPrecision.F32);
+            assertAttention(new AttentionShape(12, 1, 32, 0.2f, window, null), 310, 90, KvPrecision.F16);
         }
     }
 
@@ -164,15 +185,48 @@ public abstract class AttentionContract {
     }
 
     @Test
+    void aTokensResultIsTheSameAloneAndInAPrompt() {
+        int length = 600;
+        for (int window : new int[] {0, 70}) {
+            var shape = new AttentionShape(6, 2, 20, 0.3f, window, null);
+            for (KvPrecision precision : KvPrecision.values()) {
+                float[] keys = Samples.floats(SEED, length * 40);
+                float[] values = Samples.floats(SEED + 1, length * 40);
+                float[] queries = Samples.floats(SEED + 2, length * 120);
+                float[] together = attend(backend, shape, keys, values, queries, length, precision);
+                for (int last : new int[] {0, 7, 40, 256, 257, 599}) {
+                    float[] alone = attend(
+                            backend,
+                            shape,
+                            Arrays.copyOf(keys, (last + 1) * 40),
+                            Arrays.copyOf(values, (last + 1) * 40),
+                            Arrays.copyOfRange(queries, last * 120, (last + 1) * 120),
+                            1,
+                            precision);
+                    assertThat(Arrays.copyOfRange(together, last * 120, (last + 1) * 120))
+                            .as("%s, window %d, position %d, seed %d", precision, window, last, SEED)
+                            .containsExactly(alone);
+                }
+            }
+        }
+    }
+
+    @Test
     void aLaterTokensNanIsNotSeenBefore() {
+        for (KvPrecision precision : KvPrecision.values()) {
+            aLaterTokensNanIsNotSeenBefore(precision);
+        }
+    }
+
+    private void aLaterTokensNanIsNotSeenBefore(KvPrecision precision) {
         var shape = new AttentionShape(2, 1, 16, 0.3f, 0, null);
         float[] keys = Samples.floats(SEED, 12 * 16);
         float[] values = Samples.floats(SEED + 1, 12 * 16);
         float[] queries = Samples.floats(SEED + 2, 12 * 32);
-        float[] clean = attend(backend, shape, keys, values, queries, 12, KvPrecision.F32);
+        float[] clean = attend(backend, shape, keys, values, queries, 12, precision);
         keys[9 * 16] = Float.NaN;
         values[9 * 16 + 3] = Float.NaN;
-        float[] actual = attend(backend, shape, keys, values, queries, 12, KvPrecision.F32);
+        float[] actual = attend(backend, shape, keys, values, queries, 12, precision);
         for (int i = 0; i < 9 * 32; i++) {
             assertThat(actual[i]).isCloseTo(clean[i], within(1e-5f));
         }

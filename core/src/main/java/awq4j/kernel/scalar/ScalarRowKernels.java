@@ -102,6 +102,11 @@ public final class ScalarRowKernels implements RowKernels {
     }
 
     @Override
+    public int attendTokens(AttentionShape shape) {
+        return 1;
+    }
+
+    @Override
     public void attend(
             float[] queries,
             AttentionShape shape,

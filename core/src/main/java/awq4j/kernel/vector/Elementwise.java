@@ -47,6 +47,26 @@ final class Elementwise {
                 .reinterpretAsFloats();
     }
 
+    /**
+     * 2^x within 1e-7 of the result, for x in [-125, 127]; below, 2^-125. NaN stays. Cheaper than {@link #exp}, because the
+     * remainder is exact; the polynomial is a fit of our own to the least relative error.
+     */
+    static FloatVector exp2(FloatVector value) {
+        FloatVector x = value.max(-125f);
+        FloatVector shifted = x.add(ROUNDER);
+        FloatVector r = x.sub(shifted.sub(ROUNDER));
+        FloatVector p = FloatVector.broadcast(F, 0x1.425874p-13f);
+        p = p.fma(r, FloatVector.broadcast(F, 0x1.5f4498p-10f));
+        p = p.fma(r, FloatVector.broadcast(F, 0x1.3b2cc4p-7f));
+        p = p.fma(r, FloatVector.broadcast(F, 0x1.c6aed6p-5f));
+        p = p.fma(r, FloatVector.broadcast(F, 0x1.ebfbdcp-3f));
+        p = p.fma(r, FloatVector.broadcast(F, 0x1.62e43p-1f));
+        p = p.fma(r, FloatVector.broadcast(F, 1));
+        return p.reinterpretAsInts()
+                .add(shifted.reinterpretAsInts().lanewise(VectorOperators.LSHL, 23))
+                .reinterpretAsFloats();
+    }
+
     static void activate(Activation activation, float[] x, int from, int to) {
         int i = from;
         for (int end = to - L; i <= end; i += L) {

@@ -2,44 +2,84 @@ package awq4j.kernel.vector;
 
 import awq4j.kernel.AttentionShape;
 import awq4j.kernel.CpuKvBuffer;
-import awq4j.kernel.CpuKvBuffer.Memory;
 import awq4j.kernel.Scratch;
 import awq4j.kernel.scalar.ScalarRowKernels;
 import java.util.Arrays;
 import jdk.incubator.vector.FloatVector;
+import jdk.incubator.vector.VectorMask;
 import jdk.incubator.vector.VectorOperators;
 import jdk.incubator.vector.VectorSpecies;
 
 /**
- * Attention of all queries that read one key/value head, by spans of positions with a running softmax (Milakov and
- * Gimelshein, 2018): both products are {@link MicroKernel}'s, on the blocks that the cache stores.
+ * Attention of all queries that read one key/value head, by spans of positions whose results are merged in order (Milakov
+ * and Gimelshein, 2018; Dao et al., 2022). Spans begin at fixed positions and a query's sums know nothing of the queries
+ * beside it: so its result is the same, bit for bit, whether it comes alone or in a prompt, and whether one thread does
+ * all spans or each is done by another.
+ *
+ * <p>The state of a span: sums of values [features / PAIR, rows, PAIR], not yet divided by the sum of weights; then each
+ * row's greatest score, then its sum of weights. An object serves one thread, call after call, and keeps its memory.
  */
 final class TiledAttention {
+    /** Positions of a span. */
+    static final int SPAN = AttentionProduct.STRIDE;
+
+    /** Queries that a call should have if it can: they share the conversion of keys and values to floats. */
+    private static final int QUERIES = 64;
+
     private static final VectorSpecies<Float> F = Lanes.FLOATS;
     private static final int L = Lanes.COUNT;
     private static final int PAIR = Lanes.PAIR;
-    private static final int STRIDE = MicroKernel.STRIDE;
+    private static final int STRIDE = AttentionProduct.STRIDE;
+    private static final int ROWS = AttentionProduct.ROWS;
+    private static final float[] EMPTY = {};
 
-    private final float[] queries;
-    private final AttentionShape shape;
-    private final int kvHead;
-    private final int[] positions;
-    private final int from;
-    private final int to;
-    private final CpuKvBuffer cache;
-    private final Scratch scratch;
+    /** Scores are kept times this: weights are then powers of two, which cost less than those of e. */
+    private static final float LOG2_E = 0x1.715476p0f;
 
-    private final int shared;
-    private final int rows;
-    private final int height;
-    private final int features;
-    private final float[] panel;
-    private final float[] weights;
-    private final float[] tile;
-    private final float[] sums;
-    private final float[] state;
+    private final KvBlock block = new KvBlock();
+    private float[] panel = EMPTY;
+    private float[] weights = EMPTY;
+    private float[] states = EMPTY;
+    private float[] factors = EMPTY;
 
-    TiledAttention(
+    /** By row: its position, and where its query and its result begin. */
+    private int[] position = {};
+
+    private int[] place = {};
+
+    private AttentionShape shape = new AttentionShape(1, 1, 1, 1, 0, null);
+    private int kvHead;
+    private int shared;
+    private int rows;
+    private int height;
+    private int features;
+    private int most;
+    private int total;
+
+    TiledAttention() {}
+
+    /** The one that works in a thread's memory. */
+    static TiledAttention of(Scratch scratch) {
+        return scratch.held(TiledAttention.class, TiledAttention::new);
+    }
+
+    /** Tokens whose queries make a call worth its while. */
+    static int tokens(AttentionShape shape) {
+        return Math.max(1, QUERIES * shape.kvHeads() / shape.heads());
+    }
+
+    /** Floats of a span's state. */
+    static int stateSize(AttentionShape shape, int tokens) {
+        int rows = tokens * (shape.heads() / shape.kvHeads());
+        return (shape.headDim() + PAIR - 1) / PAIR * PAIR * padded(rows, ROWS) + 2 * padded(rows, PAIR);
+    }
+
+    private static int padded(int n, int multiple) {
+        return (n + multiple - 1) / multiple * multiple;
+    }
+
+    /** All spans, as {@link awq4j.kernel.RowKernels#attend} says. */
+    void attend(
             float[] queries,
             AttentionShape shape,
             int kvHead,
@@ -47,177 +87,298 @@ final class TiledAttention {
             int from,
             int to,
             CpuKvBuffer cache,
-            Scratch scratch) {
-        this.queries = queries;
+            float[] out) {
+        begin(shape, kvHead, positions, from, to);
+        arrange(queries);
+        int size = stateSize(shape, to - from);
+        states = grown(states, 2 * size);
+        int last = position[rows - 1] / SPAN;
+        int first = lowest(0) / SPAN;
+        span(cache, first, states, 0);
+        for (int span = first + 1; span <= last; span++) {
+            span(cache, span, states, size);
+            merge(states, 0, size);
+        }
+        deliver(states, 0, queries, positions, from, to, cache, out);
+    }
+
+    /** One span. */
+    void attendSpan(
+            float[] queries,
+            AttentionShape shape,
+            int kvHead,
+            int[] positions,
+            int from,
+            int to,
+            CpuKvBuffer cache,
+            int span,
+            float[] result,
+            int at) {
+        begin(shape, kvHead, positions, from, to);
+        arrange(queries);
+        span(cache, span, result, at);
+    }
+
+    /** The whole from its spans. */
+    void merge(
+            float[] queries,
+            AttentionShape shape,
+            int kvHead,
+            int[] positions,
+            int from,
+            int to,
+            CpuKvBuffer cache,
+            float[] results,
+            int at,
+            int spans,
+            float[] out) {
+        begin(shape, kvHead, positions, from, to);
+        int size = stateSize(shape, to - from);
+        for (int span = 1; span < spans; span++) {
+            merge(results, at, at + span * size);
+        }
+        deliver(results, at, queries, positions, from, to, cache, out);
+    }
+
+    private void begin(AttentionShape shape, int kvHead, int[] positions, int from, int to) {
         this.shape = shape;
         this.kvHead = kvHead;
-        this.positions = positions;
-        this.from = from;
-        this.to = to;
-        this.cache = cache;
-        this.scratch = scratch;
         shared = shape.heads() / shape.kvHeads();
         rows = (to - from) * shared;
-        height = (rows + MicroKernel.ROWS - 1) / MicroKernel.ROWS * MicroKernel.ROWS;
+        height = padded(rows, ROWS);
         features = (shape.headDim() + PAIR - 1) / PAIR;
-        panel = scratch.floats(0, (shape.headDim() + STRIDE - 1) / STRIDE * height * STRIDE);
-        weights = scratch.floats(1, height * STRIDE);
-        tile = scratch.floats(2, height * PAIR);
-        sums = scratch.floats(3, features * height * PAIR);
-        state = scratch.floats(4, 2 * rows);
-    }
-
-    void run(float[] out) {
-        gatherQueries();
-        Arrays.fill(sums, 0, features * height * PAIR, 0);
-        Arrays.fill(state, 0, rows, Float.NEGATIVE_INFINITY);
-        Arrays.fill(state, rows, 2 * rows, 0);
-        int last = positions[to - 1];
-        int first = shape.window() == 0 ? 0 : Math.max(0, positions[from] - shape.window() + 1);
-        for (int start = first / PAIR * PAIR; start <= last; start += STRIDE) {
-            int end = Math.min(last + 1, start + STRIDE);
-            score(start, end);
-            for (int row = 0; row < rows; row++) {
-                weigh(row, start, end);
-            }
-            average(start, end);
+        most = features * height * PAIR;
+        total = most + padded(rows, PAIR);
+        factors = grown(factors, 2 * padded(rows, PAIR));
+        if (position.length < rows) {
+            position = new int[rows];
+            place = new int[rows];
         }
-        deliver(out);
-    }
-
-    /** Where the first value of a row's query, and of its result, stands. */
-    private int place(int row) {
-        int token = from + row / shared;
-        int head = kvHead * shared + row % shared;
-        return (token * shape.heads() + head) * shape.headDim();
-    }
-
-    private void gatherQueries() {
-        for (int row = 0; row < rows; row++) {
-            int at = place(row);
-            for (int d = 0; d < shape.headDim(); d++) {
-                panel[(d / STRIDE * height + row) * STRIDE + d % STRIDE] = queries[at + d] * shape.scale();
+        int row = 0;
+        for (int token = from; token < to; token++) {
+            int at = (token * shape.heads() + kvHead * shared) * shape.headDim();
+            for (int i = 0; i < shared; i++) {
+                position[row] = positions[token];
+                place[row++] = at + i * shape.headDim();
             }
         }
     }
 
-    /** Scores of positions from {@code start} to before {@code end}, a row of {@code weights} a query. */
-    @SuppressWarnings("ReferenceEquality") // whether the values lie in the cache or in a copy
-    private void score(int start, int end) {
+    private static float[] grown(float[] array, int size) {
+        return array.length < size ? new float[size] : array;
+    }
+
+    /** The queries times the scale and {@link #LOG2_E}, in rows of the product, {@link #STRIDE} features of all rows after the next. */
+    private void arrange(float[] queries) {
+        int headDim = shape.headDim();
+        panel = grown(panel, padded(headDim, STRIDE) * height);
+        weights = grown(weights, height * STRIDE);
+        float scale = shape.scale() * LOG2_E;
+        for (int d = 0; d < headDim; d += STRIDE) {
+            int n = Math.min(STRIDE, headDim - d);
+            for (int row = 0; row < height; row++) {
+                int at = (d / STRIDE * height + row) * STRIDE;
+                if (row >= rows) {
+                    Arrays.fill(panel, at, at + n, 0);
+                    continue;
+                }
+                int query = place[row] + d;
+                int i = 0;
+                for (int end = n - L; i <= end; i += L) {
+                    FloatVector.fromArray(F, queries, query + i).mul(scale).intoArray(panel, at + i);
+                }
+                for (; i < n; i++) {
+                    panel[at + i] = queries[query + i] * scale;
+                }
+            }
+        }
+    }
+
+    /** The first position that a row sees. */
+    private int lowest(int row) {
+        return shape.window() == 0 ? 0 : Math.max(0, position[row] - shape.window() + 1);
+    }
+
+    /** The last row of a group. */
+    private int last(int group) {
+        return Math.min(group + ROWS, rows) - 1;
+    }
+
+    private void span(CpuKvBuffer cache, int span, float[] state, int at) {
+        int start = Math.max(span * SPAN, lowest(0) / PAIR * PAIR);
+        int end = Math.min((span + 1) * SPAN, position[rows - 1] + 1);
+        Arrays.fill(state, at, at + most, 0);
+        Arrays.fill(state, at + most, at + total, Float.NEGATIVE_INFINITY);
+        Arrays.fill(state, at + total, at + total + padded(rows, PAIR), 0);
+        Arrays.fill(weights, 0, height * STRIDE, 0);
         for (int p = start; p < end; p += PAIR) {
-            int at = cache.blockStart(p / PAIR, kvHead);
-            float[] keys = floats(at, true);
-            int keysAt = keys == cached(true) ? at : 0;
-            Arrays.fill(tile, 0, height * PAIR, 0);
-            for (int d = 0; d < shape.headDim(); d += STRIDE) {
-                int count = Math.min(STRIDE, shape.headDim() - d);
-                MicroKernel.run(keys, keysAt + d * PAIR, count, panel, d / STRIDE * height * STRIDE, tile, 0, rows);
+            block.keys(cache, p / PAIR, kvHead);
+            score(p);
+        }
+        for (int group = 0; group < rows; group += ROWS) {
+            int low = Math.max(start, lowest(group) / PAIR * PAIR);
+            int high = Math.min(padded(end, PAIR), padded(position[last(group)] + 1, PAIR));
+            for (int row = group; low < high && row <= last(group); row++) {
+                weigh(row, span * SPAN, low, high, state, at);
             }
-            for (int row = 0; row < rows; row++) {
-                int weight = row * STRIDE + p - start;
-                FloatVector.fromArray(F, tile, row * PAIR).intoArray(weights, weight);
-                FloatVector.fromArray(F, tile, row * PAIR + L).intoArray(weights, weight + L);
+        }
+        for (int p = start; p < end; p += PAIR) {
+            block.values(cache, p / PAIR, kvHead);
+            average(p, Math.min(PAIR, end - p), state, at);
+        }
+        block.release();
+    }
+
+    /** Scores of a block's positions, for the groups of rows that see any of them. */
+    private void score(int p) {
+        int headDim = shape.headDim();
+        for (int group = 0; group < rows; group += ROWS) {
+            int last = last(group);
+            if (position[last] < p || lowest(group) >= p + PAIR) {
+                continue;
+            }
+            for (int d = 0; d < headDim; d += STRIDE) {
+                AttentionProduct.run(
+                        block.floats,
+                        block.at + d * PAIR,
+                        Math.min(STRIDE, headDim - d),
+                        panel,
+                        (d / STRIDE * height + group) * STRIDE,
+                        weights,
+                        group * STRIDE + p % SPAN,
+                        STRIDE,
+                        last - group + 1);
             }
         }
     }
 
-    /** Turns a row's scores into unnormalized weights, and what the row has summed so far to the same scale. */
-    private void weigh(int row, int start, int end) {
-        int position = positions[from + row / shared];
-        int low = shape.window() == 0 ? start : Math.max(start, position - shape.window() + 1);
-        int high = Math.min(end, position + 1);
-        int at = row * STRIDE;
-        int width = (end - start + PAIR - 1) / PAIR * PAIR;
+    /** Turns a row's scores of positions {@code from} to before {@code to}, whole blocks, into weights. */
+    private void weigh(int row, int origin, int from, int to, float[] state, int at) {
+        int start = row * STRIDE + from - origin;
+        int end = row * STRIDE + to - origin;
+        int low = Math.max(start, row * STRIDE + lowest(row) - origin);
+        int high = Math.min(end, row * STRIDE + position[row] + 1 - origin);
         if (low >= high) {
-            Arrays.fill(weights, at, at + width, 0);
+            Arrays.fill(weights, start, end, 0);
             return;
         }
         if (shape.alibiSlopes() != null) {
-            float slope = shape.alibiSlopes()[kvHead * shared + row % shared];
-            for (int p = low; p < high; p++) {
-                weights[at + p - start] += slope * (p - position);
+            float slope = LOG2_E * shape.alibiSlopes()[kvHead * shared + row % shared];
+            SpanWeights.incline(weights, start, end, slope, from - position[row]);
+        }
+        Arrays.fill(weights, start, low, Float.NEGATIVE_INFINITY);
+        Arrays.fill(weights, high, end, Float.NEGATIVE_INFINITY);
+        float greatest = SpanWeights.greatest(weights, start, end);
+        state[at + most + row] = greatest;
+        state[at + total + row] = SpanWeights.weigh(weights, start, end, greatest);
+    }
+
+    /** Adds the first {@code count} values of a block times their weights. */
+    private void average(int p, int count, float[] state, int at) {
+        for (int group = 0; group < rows; group += ROWS) {
+            int last = last(group);
+            int seen = Math.min(count, position[last] + 1 - p);
+            if (seen <= 0 || lowest(group) >= p + PAIR) {
+                continue;
             }
-        }
-        Arrays.fill(weights, at, at + low - start, Float.NEGATIVE_INFINITY);
-        Arrays.fill(weights, at + high - start, at + width, Float.NEGATIVE_INFINITY);
-        FloatVector most = FloatVector.broadcast(F, state[row]);
-        for (int i = at; i < at + width; i += L) {
-            most = most.max(FloatVector.fromArray(F, weights, i));
-        }
-        float greatest = most.reduceLanes(VectorOperators.MAX);
-        FloatVector total = FloatVector.zero(F);
-        for (int i = at; i < at + width; i += L) {
-            Elementwise.exp(FloatVector.fromArray(F, weights, i).sub(greatest)).intoArray(weights, i);
-        }
-        // what is masked has weight zero, not the least that exp gives
-        Arrays.fill(weights, at, at + low - start, 0);
-        Arrays.fill(weights, at + high - start, at + width, 0);
-        for (int i = at; i < at + width; i += L) {
-            total = total.add(FloatVector.fromArray(F, weights, i));
-        }
-        float before = state[row];
-        float factor = before == greatest ? 1 : (float) Math.exp((double) before - greatest);
-        state[row] = greatest;
-        state[rows + row] = state[rows + row] * factor + Lanes.sum(total);
-        if (factor != 1) {
             for (int f = 0; f < features; f++) {
-                int sum = (f * height + row) * PAIR;
-                FloatVector.fromArray(F, sums, sum).mul(factor).intoArray(sums, sum);
-                FloatVector.fromArray(F, sums, sum + L).mul(factor).intoArray(sums, sum + L);
+                AttentionProduct.run(
+                        block.floats,
+                        block.at + f * PAIR * PAIR,
+                        seen,
+                        weights,
+                        group * STRIDE + p % SPAN,
+                        state,
+                        at + (f * height + group) * PAIR,
+                        PAIR,
+                        last - group + 1);
             }
         }
     }
 
-    @SuppressWarnings("ReferenceEquality") // whether the values lie in the cache or in a copy
-    private void average(int start, int end) {
-        for (int p = start; p < end; p += PAIR) {
-            int at = cache.blockStart(p / PAIR, kvHead);
-            float[] values = floats(at, false);
-            int valuesAt = values == cached(false) ? at : 0;
-            int count = Math.min(PAIR, end - p);
-            for (int f = 0; f < features; f++) {
-                MicroKernel.run(
-                        values, valuesAt + f * PAIR * PAIR, count, weights, p - start, sums, f * height * PAIR, rows);
+    /** Takes the state of a later span into that of all before it. */
+    private void merge(float[] state, int at, int later) {
+        int half = factors.length / 2;
+        for (int row = 0; row < rows; row += L) {
+            FloatVector before = FloatVector.fromArray(F, state, at + most + row);
+            FloatVector after = FloatVector.fromArray(F, state, later + most + row);
+            FloatVector greatest = before.max(after);
+            FloatVector kept = factor(before, greatest);
+            FloatVector added = factor(after, greatest);
+            kept.intoArray(factors, row);
+            added.intoArray(factors, half + row);
+            greatest.intoArray(state, at + most + row);
+            FloatVector.fromArray(F, state, at + total + row)
+                    .mul(kept)
+                    .add(FloatVector.fromArray(F, state, later + total + row).mul(added))
+                    .intoArray(state, at + total + row);
+        }
+        for (int f = 0; f < features; f++) {
+            for (int row = 0; row < rows; row++) {
+                int i = (f * height + row) * PAIR;
+                scale(state, at + i, factors[row], later + i, factors[half + row]);
+                scale(state, at + i + L, factors[row], later + i + L, factors[half + row]);
             }
         }
     }
 
-    private void deliver(float[] out) {
+    /** 2^(before - now); 1 where nothing was seen before nor now. */
+    private static FloatVector factor(FloatVector before, FloatVector now) {
+        VectorMask<Float> same = before.compare(VectorOperators.EQ, now);
+        return Elementwise.exp2(before.sub(now)).blend(1, same);
+    }
+
+    private static void scale(float[] state, int at, float kept, int later, float added) {
+        FloatVector.fromArray(F, state, at)
+                .mul(kept)
+                .add(FloatVector.fromArray(F, state, later).mul(added))
+                .intoArray(state, at);
+    }
+
+    /** Divides the sums by their weights' sum. */
+    private void deliver(
+            float[] state, int at, float[] queries, int[] positions, int from, int to, CpuKvBuffer cache, float[] out) {
+        int headDim = shape.headDim();
+        FloatVector check = FloatVector.zero(F);
+        float rest = 0;
         for (int row = 0; row < rows; row++) {
-            int at = place(row);
-            float total = state[rows + row];
-            float check = 0;
-            for (int d = 0; d < shape.headDim(); d++) {
-                float value = sums[(d / PAIR * height + row) * PAIR + d % PAIR] / total;
-                out[at + d] = value;
-                check += value;
+            float sum = state[at + total + row];
+            for (int f = 0; f < features; f++) {
+                int source = at + (f * height + row) * PAIR;
+                int target = place[row] + f * PAIR;
+                int n = Math.min(PAIR, headDim - f * PAIR);
+                if (n == PAIR) {
+                    FloatVector first = FloatVector.fromArray(F, state, source).div(sum);
+                    FloatVector second =
+                            FloatVector.fromArray(F, state, source + L).div(sum);
+                    first.intoArray(out, target);
+                    second.intoArray(out, target + L);
+                    check = check.add(first.mul(0)).add(second.mul(0));
+                } else {
+                    for (int i = 0; i < n; i++) {
+                        out[target + i] = state[source + i] / sum;
+                        rest += out[target + i] * 0;
+                    }
+                }
             }
-            if (Float.isNaN(check)) {
-                // a masked neighbour's NaN or infinity times weight zero is NaN: this token must not see it
-                int token = from + row / shared;
+        }
+        if (!(Lanes.sum(check) + rest == 0)) {
+            repair(queries, positions, from, to, cache, out);
+        }
+    }
+
+    /** A masked neighbour's NaN or infinity times weight zero is NaN: tokens before it must not see it. */
+    private void repair(float[] queries, int[] positions, int from, int to, CpuKvBuffer cache, float[] out) {
+        for (int token = from; token < to; token++) {
+            float check = 0;
+            int start = (token * shape.heads() + kvHead * shared) * shape.headDim();
+            for (int i = start; i < start + shared * shape.headDim(); i++) {
+                check += out[i] * 0;
+            }
+            if (!(check == 0)) {
                 new ScalarRowKernels()
                         .attend(queries, shape, kvHead, positions, token, token + 1, cache, out, new Scratch());
             }
         }
-    }
-
-    /** The cache's own array where it holds floats. */
-    private float[] cached(boolean keys) {
-        return cache.memory() instanceof Memory.Floats(float[] k, float[] v) ? keys ? k : v : EMPTY;
-    }
-
-    private static final float[] EMPTY = new float[0];
-
-    /** A block of keys or values as floats: the cache's own array, or a converted copy that starts at 0. */
-    private float[] floats(int at, boolean keys) {
-        return switch (cache.memory()) {
-            case Memory.Floats(float[] k, float[] v) -> keys ? k : v;
-            case Memory.Halves(short[] k, short[] v) -> {
-                int size = features * PAIR * PAIR;
-                float[] converted = scratch.floats(5, size);
-                HalfFloats.fromF16(keys ? k : v, at, converted, 0, size);
-                yield converted;
-            }
-        };
     }
 }

@@ -7,6 +7,7 @@ import awq4j.kernel.CpuWeight;
 import awq4j.kernel.Precision;
 import awq4j.kernel.RowKernels;
 import awq4j.kernel.Scratch;
+import awq4j.kernel.SpanAttention;
 import awq4j.kernel.Split;
 import awq4j.weight.Weight;
 import awq4j.weight.WeightLayout.Dense;
@@ -18,6 +19,8 @@ import jdk.incubator.vector.VectorSpecies;
 public final class VectorRowKernels implements RowKernels {
     private static final VectorSpecies<Float> F = Lanes.FLOATS;
     private static final int L = Lanes.COUNT;
+
+    private static final SpanAttention SPANS = new TiledSpans();
 
     private final Precision precision;
 
@@ -166,6 +169,11 @@ public final class VectorRowKernels implements RowKernels {
     }
 
     @Override
+    public int attendTokens(AttentionShape shape) {
+        return TiledAttention.tokens(shape);
+    }
+
+    @Override
     public void attend(
             float[] queries,
             AttentionShape shape,
@@ -176,6 +184,11 @@ public final class VectorRowKernels implements RowKernels {
             CpuKvBuffer cache,
             float[] out,
             Scratch scratch) {
-        new TiledAttention(queries, shape, kvHead, positions, from, to, cache, scratch).run(out);
+        TiledAttention.of(scratch).attend(queries, shape, kvHead, positions, from, to, cache, out);
+    }
+
+    @Override
+    public SpanAttention spans() {
+        return SPANS;
     }
 }

@@ -1,0 +1,97 @@
+package awq4j.kernel.vector;
+
+import awq4j.kernel.CpuKvBuffer;
+import awq4j.kernel.CpuKvBuffer.Memory;
+import jdk.incubator.vector.ByteVector;
+import jdk.incubator.vector.FloatVector;
+import jdk.incubator.vector.VectorOperators;
+import jdk.incubator.vector.VectorShape;
+import jdk.incubator.vector.VectorSpecies;
+
+/** One block of a head's keys or values as floats: the cache's own, or a converted copy. */
+final class KvBlock {
+    private static final VectorSpecies<Float> F = Lanes.FLOATS;
+    private static final int L = Lanes.COUNT;
+    private static final int PAIR = Lanes.PAIR;
+
+    /** As many bytes as there are floats in a vector, or 8 if that is fewer: then the rest is not looked at. */
+    private static final VectorSpecies<Byte> B =
+            VectorSpecies.of(byte.class, VectorShape.forBitSize(Math.max(64, Lanes.COUNT * Byte.SIZE)));
+
+    private static final float[] EMPTY = {};
+
+    /** Where the block lies. */
+    float[] floats = EMPTY;
+
+    /** Where it begins there. */
+    int at;
+
+    private float[] converted = EMPTY;
+
+    KvBlock() {}
+
+    /** Makes it a block of keys, [headDim, PAIR positions]. */
+    void keys(CpuKvBuffer cache, int index, int kvHead) {
+        int start = cache.blockStart(index, kvHead);
+        int size = cache.headDim() * PAIR;
+        switch (cache.memory()) {
+            case Memory.Floats memory -> own(memory.keys(), start);
+            case Memory.Halves memory -> HalfFloats.fromF16(memory.keys(), start, room(size), 0, size);
+            case Memory.Bytes memory ->
+                keys(memory.keys(), start, memory.keyScales(), cache.scaleStart(index, kvHead), room(size), size);
+        }
+    }
+
+    /** Makes it a block of values, [headDim / PAIR, PAIR positions, PAIR]. */
+    void values(CpuKvBuffer cache, int index, int kvHead) {
+        int start = cache.blockStart(index, kvHead);
+        int size = (cache.headDim() + PAIR - 1) / PAIR * PAIR * PAIR;
+        switch (cache.memory()) {
+            case Memory.Floats memory -> own(memory.values(), start);
+            case Memory.Halves memory -> HalfFloats.fromF16(memory.values(), start, room(size), 0, size);
+            case Memory.Bytes memory ->
+                values(memory.values(), start, memory.valueScales(), cache.scaleStart(index, kvHead), room(size), size);
+        }
+    }
+
+    /** Lets go of the cache. */
+    void release() {
+        floats = converted;
+        at = 0;
+    }
+
+    private void own(float[] array, int start) {
+        floats = array;
+        at = start;
+    }
+
+    private float[] room(int size) {
+        if (converted.length < size) {
+            converted = new float[size];
+        }
+        floats = converted;
+        at = 0;
+        return converted;
+    }
+
+    private static void keys(byte[] from, int at, float[] scales, int scale, float[] to, int size) {
+        FloatVector s0 = FloatVector.fromArray(F, scales, scale);
+        FloatVector s1 = FloatVector.fromArray(F, scales, scale + L);
+        for (int i = 0; i < size; i += PAIR) {
+            floats(from, at + i).mul(s0).intoArray(to, i);
+            floats(from, at + i + L).mul(s1).intoArray(to, i + L);
+        }
+    }
+
+    private static void values(byte[] from, int at, float[] scales, int scale, float[] to, int size) {
+        for (int i = 0; i < size; i += PAIR) {
+            FloatVector s = FloatVector.broadcast(F, scales[scale + i / PAIR % PAIR]);
+            floats(from, at + i).mul(s).intoArray(to, i);
+            floats(from, at + i + L).mul(s).intoArray(to, i + L);
+        }
+    }
+
+    private static FloatVector floats(byte[] from, int at) {
+        return (FloatVector) ByteVector.fromArray(B, from, at).convertShape(VectorOperators.B2F, F, 0);
+    }
+}

@@ -1,0 +1,60 @@
+package awq4j.kernel.vector;
+
+import jdk.incubator.vector.FloatVector;
+import jdk.incubator.vector.VectorOperators;
+import jdk.incubator.vector.VectorSpecies;
+
+/** From the scores of a query, in powers of two, to its weights; in stretches of whole {@link Lanes#PAIR}s. */
+final class SpanWeights {
+    private static final VectorSpecies<Float> F = Lanes.FLOATS;
+    private static final int L = Lanes.COUNT;
+    private static final int PAIR = Lanes.PAIR;
+    private static final FloatVector LANE = FloatVector.zero(F).addIndex(1);
+
+    private SpanWeights() {}
+
+    /** Adds {@code slope} times the distance from the query, which is {@code distance} at {@code start}. */
+    static void incline(float[] scores, int start, int end, float slope, int distance) {
+        for (int i = start; i < end; i += L) {
+            FloatVector.fromArray(F, scores, i)
+                    .add(LANE.add(distance + i - start).mul(slope))
+                    .intoArray(scores, i);
+        }
+    }
+
+    /** The greatest score. NaN is passed over: it comes back when the scores become weights. */
+    static float greatest(float[] scores, int start, int end) {
+        FloatVector a = FloatVector.broadcast(F, Float.NEGATIVE_INFINITY);
+        FloatVector b = a;
+        for (int i = start; i < end; i += PAIR) {
+            FloatVector x = FloatVector.fromArray(F, scores, i);
+            FloatVector y = FloatVector.fromArray(F, scores, i + L);
+            a = a.blend(x, x.compare(VectorOperators.GT, a));
+            b = b.blend(y, y.compare(VectorOperators.GT, b));
+        }
+        return a.max(b).reduceLanes(VectorOperators.MAX);
+    }
+
+    /**
+     * Makes each score 2^(score - greatest), and minus infinity 0.
+     *
+     * @return the sum
+     */
+    static float weigh(float[] scores, int start, int end, float greatest) {
+        FloatVector a = FloatVector.zero(F);
+        FloatVector b = FloatVector.zero(F);
+        FloatVector masked = FloatVector.broadcast(F, Float.NEGATIVE_INFINITY);
+        for (int i = start; i < end; i += PAIR) {
+            FloatVector x = FloatVector.fromArray(F, scores, i);
+            FloatVector y = FloatVector.fromArray(F, scores, i + L);
+            // exp2 stops at a least value, which is not zero
+            FloatVector u = Elementwise.exp2(x.sub(greatest)).blend(0, x.compare(VectorOperators.EQ, masked));
+            FloatVector v = Elementwise.exp2(y.sub(greatest)).blend(0, y.compare(VectorOperators.EQ, masked));
+            u.intoArray(scores, i);
+            v.intoArray(scores, i + L);
+            a = a.add(u);
+            b = b.add(v);
+        }
+        return Lanes.sum(a.add(b));
+    }
+}
