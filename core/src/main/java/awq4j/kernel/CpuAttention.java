@@ -83,7 +83,7 @@ final class CpuAttention {
                 team.run(pieces, 1, attending);
             } else {
                 team.run(spans[runs] * shape.kvHeads(), 1, spanning);
-                team.run(pieces, Math.max(1, CpuKernels.ELEMENTS * pieces / places[runs]), merging);
+                team.run(pieces, Math.max(1, CpuRows.ELEMENTS * pieces / places[runs]), merging);
             }
         } finally {
             end();

@@ -5,22 +5,21 @@ import org.jspecify.annotations.Nullable;
 
 /** Checks shapes, splits the work into parts, and gives them to the team. */
 final class CpuKernels implements Kernels {
-    /** Values in a part of an element-wise operation: small operations stay on the caller's thread. */
-    static final int ELEMENTS = 8192;
+    private static final float[] NO_BIAS = {};
 
     /** Parts a thread gets of one linear, on average: enough to even out, few enough to cost nothing. */
     private static final int PARTS = 8;
 
-    private final RowKernels rows;
     private final ThreadTeam team;
     private final LinearProduct product = new LinearProduct();
     private final ThreadTeam.Work preparation = product::prepare;
     private final ThreadTeam.Work multiplication = product::multiply;
+    private final CpuRows elements;
     private final CpuAttention attention;
 
     CpuKernels(RowKernels rows, ThreadTeam team) {
-        this.rows = rows;
         this.team = team;
+        this.elements = new CpuRows(rows, team);
         this.attention = new CpuAttention(rows, team);
     }
 
@@ -108,7 +107,7 @@ final class CpuKernels implements Kernels {
         int ints = weight.preparedInts(n);
         if (floats + ints > 0) {
             product.prepared.reserve(floats, ints);
-            team.run(n, Math.max(1, 4 * ELEMENTS / weight.columns()), preparation);
+            team.run(n, Math.max(1, 4 * CpuRows.ELEMENTS / weight.columns()), preparation);
         }
         int step = weight.rowStep();
         int steps = (weight.rows() + step - 1) / step;
@@ -135,11 +134,7 @@ final class CpuKernels implements Kernels {
                 "rmsNorm",
                 () -> "x " + from.shape() + " is not made of segments of the gain's " + gains.shape());
         expectSame("rmsNorm", from, to);
-        team.run(from.rows() * (from.columns() / n), Math.max(1, ELEMENTS / n), (first, end, scratch) -> {
-            for (int s = first; s < end; s++) {
-                rows.rmsNorm(from.values(), s * n, gains.values(), epsilon, to.values(), s * n, n);
-            }
-        });
+        elements.rmsNorm(from.values(), gains.values(), n, epsilon, to.values(), from.rows() * (from.columns() / n));
     }
 
     @Override
@@ -152,7 +147,7 @@ final class CpuKernels implements Kernels {
                 gains.rows() == 1 && gains.columns() == n,
                 "layerNorm",
                 () -> "x " + from.shape() + ", gain " + gains.shape());
-        float[] added = new float[0];
+        float[] added = NO_BIAS;
         if (bias != null) {
             CpuBuffer own = own(bias);
             expect(
@@ -162,12 +157,7 @@ final class CpuKernels implements Kernels {
             added = own.values();
         }
         expectSame("layerNorm", from, to);
-        float[] shift = added;
-        team.run(from.rows(), Math.max(1, ELEMENTS / n), (first, end, scratch) -> {
-            for (int r = first; r < end; r++) {
-                rows.layerNorm(from.values(), r * n, gains.values(), shift, epsilon, to.values(), r * n, n);
-            }
-        });
+        elements.layerNorm(from.values(), gains.values(), added, n, epsilon, to.values(), from.rows());
     }
 
     @Override
@@ -184,14 +174,7 @@ final class CpuKernels implements Kernels {
                 cosines.rows() == from.rows() && sines.rows() == from.rows() && sines.columns() == pairs,
                 "rotate",
                 () -> "x " + from.shape() + ", cos " + cosines.shape() + ", sin " + sines.shape());
-        int columns = from.columns();
-        team.run(from.rows(), Math.max(1, ELEMENTS / columns), (first, end, scratch) -> {
-            for (int r = first; r < end; r++) {
-                for (int d = 0; d < columns; d += headDim) {
-                    rows.rotate(from.values(), r * columns + d, pairs, cosines.values(), sines.values(), r * pairs);
-                }
-            }
-        });
+        elements.rotate(from.values(), from.columns(), headDim, pairs, cosines.values(), sines.values(), from.rows());
     }
 
     @Override
@@ -207,8 +190,7 @@ final class CpuKernels implements Kernels {
                     "store",
                     () -> "keys " + k.shape() + " into a cache " + cache);
         }
-        int step = Math.max(1, ELEMENTS / k.columns());
-        attention.store(k.values(), v.values(), positions, sequences, caches, step);
+        attention.store(k.values(), v.values(), positions, sequences, caches, CpuRows.step(k.columns()));
     }
 
     @Override
@@ -237,10 +219,7 @@ final class CpuKernels implements Kernels {
     @Override
     public void activate(Activation activation, Buffer x) {
         CpuBuffer buffer = own(x);
-        team.run(
-                buffer.rows() * buffer.columns(),
-                ELEMENTS,
-                (from, to, scratch) -> rows.activate(activation, buffer.values(), from, to));
+        elements.activate(activation, buffer.values(), buffer.rows() * buffer.columns());
     }
 
     @Override
@@ -248,10 +227,7 @@ final class CpuKernels implements Kernels {
         CpuBuffer gates = own(gate);
         CpuBuffer ups = own(up);
         expectSame("gate", gates, ups);
-        team.run(
-                gates.rows() * gates.columns(),
-                ELEMENTS,
-                (from, to, scratch) -> rows.gate(activation, gates.values(), ups.values(), from, to));
+        elements.gate(activation, gates.values(), ups.values(), gates.rows() * gates.columns());
     }
 
     @Override
@@ -262,13 +238,7 @@ final class CpuKernels implements Kernels {
                 from.columns() == target.columns() && (from.rows() == target.rows() || from.rows() == 1),
                 "add",
                 () -> "x " + from.shape() + " to " + target.shape());
-        int n = target.columns();
-        boolean repeated = from.rows() == 1;
-        team.run(target.rows(), Math.max(1, ELEMENTS / Math.max(1, n)), (first, end, scratch) -> {
-            for (int r = first; r < end; r++) {
-                rows.add(from.values(), repeated ? 0 : r * n, target.values(), r * n, n);
-            }
-        });
+        elements.add(from.values(), from.rows() == 1, target.values(), target.columns(), target.rows());
     }
 
     @Override

@@ -81,18 +81,23 @@ public final class Block {
      * @param h [tokens, hidden]
      */
     public void forward(Workspace work, StepBatch batch, KvBuffer[] caches, Buffer h, Taps taps) {
-        int n = batch.rows();
-        Buffer normed = work.normed.view(n);
-        Buffer added = work.added.view(n);
+        Buffer normed = work.rows(batch.rows()).normed();
+        Buffer added = work.rows(batch.rows()).added();
         attentionNorm.apply(backend, h, normed);
         attention(work, batch, caches, normed, added, taps);
-        taps.at("layer." + spec.index() + ".attention", added);
+        tap(taps, ".attention", added);
         backend.kernels().add(added, h);
         mlpNorm.apply(backend, h, normed);
         mlp(work, normed, added, taps);
-        taps.at("layer." + spec.index() + ".mlp", added);
+        tap(taps, ".mlp", added);
         backend.kernels().add(added, h);
-        taps.at("layer." + spec.index() + ".output", h);
+        tap(taps, ".output", h);
+    }
+
+    private void tap(Taps taps, String point, Buffer value) {
+        if (!taps.equals(Taps.NONE)) { // names cost more than many an operation
+            taps.at("layer." + spec.index() + point, value);
+        }
     }
 
     /**
@@ -102,12 +107,12 @@ public final class Block {
      * @param out [tokens, hidden], not x
      */
     public void attention(Workspace work, StepBatch batch, KvBuffer[] caches, Buffer x, Buffer out, Taps taps) {
-        int n = batch.rows();
         AttentionSpec attention = spec.attention();
         Kernels kernels = backend.kernels();
-        Buffer q = work.query.view(n);
-        Buffer k = work.key.view(n);
-        Buffer v = work.value.view(n);
+        Workspace.Rows rows = work.rows(batch.rows());
+        Buffer q = rows.query();
+        Buffer k = rows.key();
+        Buffer v = rows.value();
         apply(attention.query(), x, q, taps);
         apply(attention.key(), x, k, taps);
         apply(attention.value(), x, v, taps);
@@ -115,15 +120,14 @@ public final class Block {
             queryNorm.apply(backend, q, q);
             keyNorm.apply(backend, k, k);
         }
-        if (work.cos != null && work.sin != null) {
+        if (rows.cos() != null && rows.sin() != null) {
             int headDim = attention.shape().headDim();
-            kernels.rotate(q, headDim, work.cos.view(n), work.sin.view(n));
-            kernels.rotate(k, headDim, work.cos.view(n), work.sin.view(n));
+            kernels.rotate(q, headDim, rows.cos(), rows.sin());
+            kernels.rotate(k, headDim, rows.cos(), rows.sin());
         }
         kernels.store(k, v, batch.positions(), batch.sequences(), caches);
-        Buffer attended = work.attended.view(n);
-        kernels.attend(q, attention.shape(), batch.positions(), batch.sequences(), caches, attended);
-        apply(attention.output(), attended, out, taps);
+        kernels.attend(q, attention.shape(), batch.positions(), batch.sequences(), caches, rows.attended());
+        apply(attention.output(), rows.attended(), out, taps);
     }
 
     /**
@@ -133,18 +137,18 @@ public final class Block {
      * @param out [tokens, hidden], not x
      */
     public void mlp(Workspace work, Buffer x, Buffer out, Taps taps) {
-        int n = x.rows();
+        Workspace.Rows rows = work.rows(x.rows());
         switch (spec.mlp()) {
             case Mlp.Gated gated -> {
-                Buffer gate = work.wide.view(n);
-                Buffer up = work.wideUp.view(n);
+                Buffer gate = rows.wide();
+                Buffer up = rows.wideUp();
                 apply(gated.gate(), x, gate, taps);
                 apply(gated.up(), x, up, taps);
                 backend.kernels().gate(gated.activation(), gate, up);
                 apply(gated.down(), gate, out, taps);
             }
             case Mlp.Plain plain -> {
-                Buffer wide = work.wide.view(n);
+                Buffer wide = rows.wide();
                 apply(plain.input(), x, wide, taps);
                 backend.kernels().activate(plain.activation(), wide);
                 apply(plain.output(), wide, out, taps);

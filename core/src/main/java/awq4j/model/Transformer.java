@@ -179,8 +179,8 @@ public final class Transformer {
         Buffer h = hidden.view(n);
         embed(batch, h);
         taps.at("embedding", h);
+        var layerCaches = new KvBuffer[caches.size()];
         for (int layer = 0; layer < blocks.size(); layer++) {
-            var layerCaches = new KvBuffer[caches.size()];
             for (int s = 0; s < layerCaches.length; s++) {
                 layerCaches[s] = caches.get(s).layer(layer);
             }
@@ -196,7 +196,7 @@ public final class Transformer {
             for (int i = 0; i < rows.length; i++) {
                 rows[i] += learned.offset();
             }
-            Buffer added = work.added.view(rows.length);
+            Buffer added = work.rows(rows.length).added();
             backend.kernels().embed(positions, rows, added);
             backend.kernels().add(added, h);
         }
@@ -205,7 +205,7 @@ public final class Transformer {
     private @Nullable Buffer head(StepBatch batch, Buffer h, Taps taps) {
         int wanted = batch.logitRows().length;
         if (!taps.equals(Taps.NONE)) {
-            Buffer normed = work.normed.view(batch.rows());
+            Buffer normed = work.rows(batch.rows()).normed();
             finalNorm.apply(backend, h, normed);
             taps.at("norm", normed);
         }

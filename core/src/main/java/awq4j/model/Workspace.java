@@ -8,20 +8,41 @@ import org.jspecify.annotations.Nullable;
 /** The intermediate values of one block, for up to {@code maxRows} tokens; all blocks of a model share one. */
 public final class Workspace {
     private final int maxRows;
-    final Buffer normed;
-    final Buffer query;
-    final Buffer key;
-    final Buffer value;
-    final Buffer attended;
-    final Buffer wide;
-    final Buffer wideUp;
-    final Buffer added;
-    final @Nullable RotaryAngles angles;
-    final @Nullable Buffer cos;
-    final @Nullable Buffer sin;
+    private final @Nullable RotaryAngles angles;
     private final float[] cosines;
     private final float[] sines;
     private final Backend backend;
+    private final Rows all;
+    private Rows latest;
+
+    /** The buffers, for a number of tokens; cosines and sines only with rotary positions. */
+    record Rows(
+            int count,
+            Buffer normed,
+            Buffer query,
+            Buffer key,
+            Buffer value,
+            Buffer attended,
+            Buffer wide,
+            Buffer wideUp,
+            Buffer added,
+            @Nullable Buffer cos,
+            @Nullable Buffer sin) {
+        Rows view(int wanted) {
+            return new Rows(
+                    wanted,
+                    normed.view(wanted),
+                    query.view(wanted),
+                    key.view(wanted),
+                    value.view(wanted),
+                    attended.view(wanted),
+                    wide.view(wanted),
+                    wideUp.view(wanted),
+                    added.view(wanted),
+                    cos == null ? null : cos.view(wanted),
+                    sin == null ? null : sin.view(wanted));
+        }
+    }
 
     /**
      * Room for blocks of a model.
@@ -44,27 +65,23 @@ public final class Workspace {
                         case Mlp.Plain plain -> plain.input().rows();
                     });
         }
-        normed = backend.allocate(maxRows, spec.hidden());
-        added = backend.allocate(maxRows, spec.hidden());
-        query = backend.allocate(maxRows, queries);
-        attended = backend.allocate(maxRows, queries);
-        key = backend.allocate(maxRows, keys);
-        value = backend.allocate(maxRows, keys);
-        wide = backend.allocate(maxRows, widest);
-        wideUp = backend.allocate(maxRows, widest);
-        if (spec.positions() instanceof Positions.Rotary rotary) {
-            angles = new RotaryAngles(rotary);
-            cos = backend.allocate(maxRows, angles.pairs());
-            sin = backend.allocate(maxRows, angles.pairs());
-            cosines = new float[maxRows * angles.pairs()];
-            sines = new float[maxRows * angles.pairs()];
-        } else {
-            angles = null;
-            cos = null;
-            sin = null;
-            cosines = new float[0];
-            sines = new float[0];
-        }
+        angles = spec.positions() instanceof Positions.Rotary rotary ? new RotaryAngles(rotary) : null;
+        int pairs = angles == null ? 0 : angles.pairs();
+        cosines = new float[maxRows * pairs];
+        sines = new float[maxRows * pairs];
+        all = new Rows(
+                maxRows,
+                backend.allocate(maxRows, spec.hidden()),
+                backend.allocate(maxRows, queries),
+                backend.allocate(maxRows, keys),
+                backend.allocate(maxRows, keys),
+                backend.allocate(maxRows, queries),
+                backend.allocate(maxRows, widest),
+                backend.allocate(maxRows, widest),
+                backend.allocate(maxRows, spec.hidden()),
+                angles == null ? null : backend.allocate(maxRows, pairs),
+                angles == null ? null : backend.allocate(maxRows, pairs));
+        latest = all;
     }
 
     /** Most tokens a batch may have. */
@@ -81,13 +98,22 @@ public final class Workspace {
         if (batch.rows() > maxRows) {
             throw new IllegalArgumentException("batch: " + batch.rows() + " tokens, room for " + maxRows);
         }
-        if (angles == null || cos == null || sin == null) {
+        Rows rows = rows(batch.rows());
+        if (angles == null || rows.cos() == null || rows.sin() == null) {
             return;
         }
         for (int i = 0; i < batch.rows(); i++) {
             angles.fill(batch.positions()[i], lengths[batch.sequences()[i]], cosines, sines, i);
         }
-        backend.write(cosines, cos.view(batch.rows()));
-        backend.write(sines, sin.view(batch.rows()));
+        backend.write(cosines, rows.cos());
+        backend.write(sines, rows.sin());
+    }
+
+    /** The buffers for {@code count} tokens; the same as last time if that was as many. */
+    Rows rows(int count) {
+        if (latest.count() != count) {
+            latest = all.view(count);
+        }
+        return latest;
     }
 }

@@ -38,9 +38,11 @@ final class SpanWeights {
     /**
      * Makes each score 2^(score - greatest), and minus infinity 0.
      *
+     * @param sums [{@link Lanes#COUNT}] for the sums of the lanes: handed to another method, a vector may become an
+     *     object
      * @return the sum
      */
-    static float weigh(float[] scores, int start, int end, float greatest) {
+    static float weigh(float[] scores, int start, int end, float greatest, float[] sums) {
         FloatVector a = FloatVector.zero(F);
         FloatVector b = FloatVector.zero(F);
         FloatVector masked = FloatVector.broadcast(F, Float.NEGATIVE_INFINITY);
@@ -55,6 +57,17 @@ final class SpanWeights {
             a = a.add(u);
             b = b.add(v);
         }
-        return Lanes.sum(a.add(b));
+        a.add(b).intoArray(sums, 0);
+        return sum(sums);
+    }
+
+    /** Halves first, as {@link Lanes#sum}. */
+    private static float sum(float[] lanes) {
+        for (int half = L / 2; half > 0; half /= 2) {
+            for (int i = 0; i < half; i++) {
+                lanes[i] += lanes[i + half];
+            }
+        }
+        return lanes[0];
     }
 }

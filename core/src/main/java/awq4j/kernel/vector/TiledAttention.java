@@ -41,6 +41,7 @@ final class TiledAttention {
     private float[] weights = EMPTY;
     private float[] states = EMPTY;
     private float[] factors = EMPTY;
+    private final float[] sums = new float[L];
 
     /** By row: its position, and where its query and its result begin. */
     private int[] position = {};
@@ -270,7 +271,7 @@ final class TiledAttention {
         Arrays.fill(weights, high, end, Float.NEGATIVE_INFINITY);
         float greatest = SpanWeights.greatest(weights, start, end);
         state[at + most + row] = greatest;
-        state[at + total + row] = SpanWeights.weigh(weights, start, end, greatest);
+        state[at + total + row] = SpanWeights.weigh(weights, start, end, greatest, sums);
     }
 
     /** Adds the first {@code count} values of a block times their weights. */

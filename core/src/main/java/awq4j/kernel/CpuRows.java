@@ -1,0 +1,142 @@
+package awq4j.kernel;
+
+/**
+ * The operations that take rows or values one by one, on their way through the team. Arguments lie in fields, so that a
+ * call makes no object: one of these runs some hundred times for each token.
+ */
+final class CpuRows {
+    /** Values in a part of an operation: small operations stay on the caller's thread. */
+    static final int ELEMENTS = 8192;
+
+    private static final float[] NONE = {};
+
+    private final RowKernels rows;
+    private final ThreadTeam team;
+    private final ThreadTeam.Work rmsNorm = this::rmsNorm;
+    private final ThreadTeam.Work layerNorm = this::layerNorm;
+    private final ThreadTeam.Work rotate = this::rotate;
+    private final ThreadTeam.Work activate = this::activate;
+    private final ThreadTeam.Work gate = this::gate;
+    private final ThreadTeam.Work add = this::add;
+
+    private float[] x = NONE;
+    private float[] y = NONE;
+    private float[] first = NONE;
+    private float[] second = NONE;
+    private int columns;
+    private int stride;
+    private int headDim;
+    private float epsilon;
+    private Activation activation = Activation.RELU;
+
+    CpuRows(RowKernels rows, ThreadTeam team) {
+        this.rows = rows;
+        this.team = team;
+    }
+
+    /** Rows in a part. */
+    static int step(int columns) {
+        return Math.max(1, ELEMENTS / Math.max(1, columns));
+    }
+
+    private void run(int units, int step, ThreadTeam.Work work) {
+        try {
+            team.run(units, step, work);
+        } finally {
+            x = NONE; // lets go of the caller's memory
+            y = NONE;
+            first = NONE;
+            second = NONE;
+        }
+    }
+
+    /** Norms {@code segments} stretches of as many values as the gain has, from x to y. */
+    void rmsNorm(float[] x, float[] gain, int n, float epsilon, float[] y, int segments) {
+        this.x = x;
+        this.y = y;
+        this.first = gain;
+        this.epsilon = epsilon;
+        columns = n;
+        run(segments, step(n), rmsNorm);
+    }
+
+    private void rmsNorm(int from, int to, Scratch scratch) {
+        for (int s = from; s < to; s++) {
+            rows.rmsNorm(x, s * columns, first, epsilon, y, s * columns, columns);
+        }
+    }
+
+    /** Norms {@code count} rows from x to y; without bias that is empty. */
+    void layerNorm(float[] x, float[] gain, float[] bias, int n, float epsilon, float[] y, int count) {
+        this.x = x;
+        this.y = y;
+        this.first = gain;
+        this.second = bias;
+        this.epsilon = epsilon;
+        columns = n;
+        run(count, step(n), layerNorm);
+    }
+
+    private void layerNorm(int from, int to, Scratch scratch) {
+        for (int r = from; r < to; r++) {
+            rows.layerNorm(x, r * columns, first, second, epsilon, y, r * columns, columns);
+        }
+    }
+
+    /** Turns {@code pairs} pairs of each head of {@code count} rows. */
+    void rotate(float[] x, int n, int headDim, int pairs, float[] cos, float[] sin, int count) {
+        this.x = x;
+        this.first = cos;
+        this.second = sin;
+        this.headDim = headDim;
+        columns = n;
+        stride = pairs;
+        run(count, step(n), rotate);
+    }
+
+    private void rotate(int from, int to, Scratch scratch) {
+        for (int r = from; r < to; r++) {
+            for (int d = 0; d < columns; d += headDim) {
+                rows.rotate(x, r * columns + d, stride, first, second, r * stride);
+            }
+        }
+    }
+
+    /** {@code x = f(x)}. */
+    void activate(Activation activation, float[] x, int n) {
+        this.activation = activation;
+        this.x = x;
+        run(n, ELEMENTS, activate);
+    }
+
+    private void activate(int from, int to, Scratch scratch) {
+        rows.activate(activation, x, from, to);
+    }
+
+    /** {@code x = f(x) * y}. */
+    void gate(Activation activation, float[] x, float[] y, int n) {
+        this.activation = activation;
+        this.x = x;
+        this.y = y;
+        run(n, ELEMENTS, gate);
+    }
+
+    private void gate(int from, int to, Scratch scratch) {
+        rows.gate(activation, x, y, from, to);
+    }
+
+    /** Adds to {@code count} rows of y those of x, or its only one if {@code repeated}. */
+    void add(float[] x, boolean repeated, float[] y, int n, int count) {
+        this.x = x;
+        this.y = y;
+        columns = n;
+        stride = repeated ? 0 : n;
+        run(count, step(n), add);
+    }
+
+    private void add(int from, int to, Scratch scratch) {
+        for (int r = from; r < to; r++) {
+            rows.add(x, r * stride, y, r * columns, columns);
+        }
+    }
+}
