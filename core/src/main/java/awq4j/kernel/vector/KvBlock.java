@@ -26,6 +26,9 @@ final class KvBlock {
     /** Where it begins there. */
     int at;
 
+    /** Of no meaning: without it the compiler would not read what {@link #touch} touches. */
+    int touched;
+
     private float[] converted = EMPTY;
 
     KvBlock() {}
@@ -36,7 +39,7 @@ final class KvBlock {
         int size = cache.headDim() * PAIR;
         switch (cache.memory()) {
             case Memory.Floats memory -> own(memory.keys(), start);
-            case Memory.Halves memory -> HalfFloats.fromF16(memory.keys(), start, room(size), 0, size);
+            case Memory.Halves memory -> halves(memory.keys(), start, size);
             case Memory.Bytes memory ->
                 keys(memory.keys(), start, memory.keyScales(), cache.scaleStart(index, kvHead), room(size), size);
         }
@@ -48,7 +51,7 @@ final class KvBlock {
         int size = (cache.headDim() + PAIR - 1) / PAIR * PAIR * PAIR;
         switch (cache.memory()) {
             case Memory.Floats memory -> own(memory.values(), start);
-            case Memory.Halves memory -> HalfFloats.fromF16(memory.values(), start, room(size), 0, size);
+            case Memory.Halves memory -> halves(memory.values(), start, size);
             case Memory.Bytes memory ->
                 values(memory.values(), start, memory.valueScales(), cache.scaleStart(index, kvHead), room(size), size);
         }
@@ -72,6 +75,23 @@ final class KvBlock {
         floats = converted;
         at = 0;
         return converted;
+    }
+
+    private void halves(short[] from, int start, int size) {
+        touch(from, start, size);
+        HalfFloats.fromF16(from, start, room(size), 0, size);
+    }
+
+    /**
+     * Reads a value of each cache line, so that they come in together: a loop that also converts has fewer loads under way
+     * (8.7 instead of 7.9 GB/s). Bytes gain nothing.
+     */
+    private void touch(short[] from, int start, int size) {
+        int sum = 0;
+        for (int i = start; i < start + size; i += 32) {
+            sum += from[i];
+        }
+        touched = sum;
     }
 
     private static void keys(byte[] from, int at, float[] scales, int scale, float[] to, int size) {
