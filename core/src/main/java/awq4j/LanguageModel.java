@@ -7,11 +7,13 @@ import awq4j.format.Checkpoint;
 import awq4j.format.Checkpoints;
 import awq4j.format.GenerationConfig;
 import awq4j.format.MalformedFileException;
+import awq4j.format.packed.PackedFile;
 import awq4j.kernel.Backend;
 import awq4j.kernel.CpuBackend;
 import awq4j.kernel.CpuOptions;
 import awq4j.kernel.KvBuffer.KvPrecision;
 import awq4j.model.ModelSpec;
+import awq4j.model.PackedModel;
 import awq4j.model.Positions;
 import awq4j.model.Transformer;
 import awq4j.model.family.Families;
@@ -49,6 +51,7 @@ import java.util.function.Supplier;
  */
 public final class LanguageModel implements AutoCloseable {
     private final Checkpoint checkpoint;
+    private final Optional<PackedFile> packed;
     private final Tokenizer tokenizer;
     private final Optional<ChatTemplates> templates;
     private final Sampling recommended;
@@ -61,12 +64,14 @@ public final class LanguageModel implements AutoCloseable {
 
     private LanguageModel(
             Checkpoint checkpoint,
+            Optional<PackedFile> packed,
             Words words,
             Backend backend,
             Transformer transformer,
             KvPrecision kv,
             int contextLength) {
         this.checkpoint = checkpoint;
+        this.packed = packed;
         this.tokenizer = words.tokenizer();
         this.templates = words.templates();
         this.recommended = words.recommended();
@@ -130,7 +135,8 @@ public final class LanguageModel implements AutoCloseable {
     }
 
     /**
-     * Opens a model folder in Hugging Face's form: configuration, safetensors (plain or AWQ), tokenizer.
+     * Opens a model folder in Hugging Face's form: configuration, safetensors (plain or AWQ), tokenizer. Packed weights
+     * that {@code awq4j convert --packed} left there are mapped if they fit these weights and this machine.
      *
      * @throws MalformedFileException if the folder or a file in it is not what it should be
      * @throws awq4j.format.UnsupportedModelException if it is fine and cannot be run, for example for want of a tokenizer
@@ -140,18 +146,22 @@ public final class LanguageModel implements AutoCloseable {
     public static LanguageModel open(Path folder, Options options) {
         Checkpoint checkpoint = Checkpoints.open(folder);
         Backend backend = null;
+        Optional<PackedFile> packed = Optional.empty();
         try {
             ModelSpec spec = Families.spec(checkpoint);
             Words words = Words.read(checkpoint);
             int wanted = options.contextLength() == 0 ? spec.contextLength() : options.contextLength();
             backend = CpuBackend.open(options.cpu());
-            Transformer transformer = Transformer.open(backend, spec, checkpoint, Math.min(options.chunk(), wanted));
+            packed = PackedModel.beside(checkpoint, backend);
+            Transformer transformer =
+                    Transformer.open(backend, spec, checkpoint, packed, Math.min(options.chunk(), wanted));
             int context = contextLength(transformer, options);
-            return new LanguageModel(checkpoint, words, backend, transformer, options.kv(), context);
+            return new LanguageModel(checkpoint, packed, words, backend, transformer, options.kv(), context);
         } catch (Throwable e) {
             if (backend != null) {
                 backend.close();
             }
+            packed.ifPresent(PackedFile::close);
             checkpoint.close();
             throw e;
         }
@@ -343,6 +353,7 @@ public final class LanguageModel implements AutoCloseable {
     public void close() {
         turnstile.close(() -> {
             backend.close();
+            packed.ifPresent(PackedFile::close);
             checkpoint.close();
         });
     }

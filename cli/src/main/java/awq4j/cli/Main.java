@@ -25,6 +25,7 @@ import picocli.CommandLine.UnmatchedArgumentException;
         subcommands = {
             DemoCommand.class,
             QuantizeCommand.class,
+            ConvertCommand.class,
             EvalCommand.class,
             BenchCommand.class,
             RunCommand.class,

@@ -49,6 +49,11 @@ public interface Checkpoint extends AutoCloseable {
      */
     Weight linear(String prefix);
 
+    /** The files that say what the weights are, configuration included; empty if they are in no files. */
+    default List<Path> files() {
+        return List.of();
+    }
+
     /** Unmaps the files; tensors must no longer be used. */
     @Override
     void close();

@@ -1,6 +1,7 @@
 package awq4j.format;
 
 import awq4j.format.awq.AwqPacking;
+import awq4j.format.safetensors.SafetensorsFile;
 import awq4j.format.safetensors.SafetensorsFolder;
 import awq4j.tensor.DType;
 import awq4j.tensor.Tensor;
@@ -11,6 +12,7 @@ import java.util.Comparator;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
+import java.util.stream.Stream;
 
 /** A folder with {@code config.json} and safetensors. */
 final class HuggingFaceCheckpoint implements Checkpoint {
@@ -101,6 +103,12 @@ final class HuggingFaceCheckpoint implements Checkpoint {
                     path, -1, prefix + ".weight: expected extents from 1 to 2^31 - 1, found " + tensor.shape());
         }
         return (int) extent;
+    }
+
+    @Override
+    public List<Path> files() {
+        return Stream.concat(Stream.of(config.file()), tensors.files().stream().map(SafetensorsFile::path))
+                .toList();
     }
 
     @Override

@@ -1,7 +1,9 @@
 package awq4j.kernel;
 
 import awq4j.kernel.KvBuffer.KvPrecision;
+import awq4j.weight.PackedMatrix;
 import awq4j.weight.Weight;
+import java.util.Optional;
 
 /**
  * One device: it takes weights in, gives buffers out, and runs {@link Kernels} on them.
@@ -24,6 +26,31 @@ public interface Backend extends AutoCloseable {
      */
     default PlacedWeight placeHead(Weight weight) {
         return place(weight);
+    }
+
+    /** Whether {@link #placeHead} places in lower precision. */
+    default boolean roundsHeads() {
+        return false;
+    }
+
+    /** What {@link #place} made of a weight, to be kept; empty if nothing was made. */
+    default Optional<PackedMatrix> packed(PlacedWeight placed) {
+        return Optional.empty();
+    }
+
+    /** Whether {@link #place(PackedMatrix)} takes matrices of this order in. */
+    default boolean reads(String order) {
+        return false;
+    }
+
+    /**
+     * Takes in what {@link #packed} gave, now or in another run. Its memory is read where it is; the caller keeps it open.
+     *
+     * @throws IllegalArgumentException if the order is not one that is read, or the memory has not its size
+     */
+    default PlacedWeight place(PackedMatrix packed) {
+        throw new IllegalArgumentException(
+                "matrix " + packed.name() + ": " + name() + " does not read the order " + packed.order());
     }
 
     /** A zeroed matrix. */

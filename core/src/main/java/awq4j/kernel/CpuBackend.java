@@ -4,10 +4,12 @@ import awq4j.kernel.KvBuffer.KvPrecision;
 import awq4j.kernel.scalar.ScalarRowKernels;
 import awq4j.kernel.vector.VectorRowKernels;
 import awq4j.tensor.DType;
+import awq4j.weight.PackedMatrix;
 import awq4j.weight.Weight;
 import awq4j.weight.WeightLayout.Dense;
 import java.lang.System.Logger;
 import java.lang.System.Logger.Level;
+import java.util.Optional;
 import java.util.function.Supplier;
 
 /**
@@ -128,6 +130,26 @@ public final class CpuBackend implements Backend {
                 "weight " + weight.name() + " in 8 bits",
                 weight.sizeBytes() / 2,
                 () -> rows.place(RoundedHead.of(weight, team), this::split));
+    }
+
+    @Override
+    public boolean roundsHeads() {
+        return precision != Precision.W4A16;
+    }
+
+    @Override
+    public Optional<PackedMatrix> packed(PlacedWeight placed) {
+        return placed instanceof CpuWeight own ? rows.packed(own) : Optional.empty();
+    }
+
+    @Override
+    public boolean reads(String order) {
+        return rows.reads(order);
+    }
+
+    @Override
+    public PlacedWeight place(PackedMatrix packed) {
+        return rows.place(packed);
     }
 
     @Override

@@ -1,6 +1,8 @@
 package awq4j.kernel;
 
+import awq4j.weight.PackedMatrix;
 import awq4j.weight.Weight;
+import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -19,6 +21,26 @@ public interface RowKernels {
      * @param split shares the copying out
      */
     CpuWeight place(Weight weight, Split split);
+
+    /** What {@link #place} made of codes, to be kept; empty if it made nothing. */
+    default Optional<PackedMatrix> packed(CpuWeight placed) {
+        return Optional.empty();
+    }
+
+    /** Whether {@link #place(PackedMatrix)} takes matrices of this order in. */
+    default boolean reads(String order) {
+        return false;
+    }
+
+    /**
+     * Takes in what {@link #packed} gave.
+     *
+     * @throws IllegalArgumentException if the order is not one that is read, or the memory has not its size
+     */
+    default CpuWeight place(PackedMatrix packed) {
+        throw new IllegalArgumentException(
+                "matrix " + packed.name() + ": " + name() + " kernels do not read the order " + packed.order());
+    }
 
     /** Positions of a cache that the kernels compute at once, which therefore lie together. */
     int kvBlock();

@@ -4,23 +4,32 @@ import awq4j.kernel.Backend;
 import awq4j.kernel.Buffer;
 import awq4j.kernel.PlacedWeight;
 import awq4j.weight.Weight;
+import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 
 /** A linear on a device. */
 public record PlacedLinear(PlacedWeight weight, @Nullable Buffer bias) {
     /** Takes a linear in, with the bias that its specification asks for. */
     public static PlacedLinear place(Backend backend, Linear linear, Parameters parameters) {
-        return of(
-                backend,
-                parameters.matrix(linear),
-                linear.bias() ? parameters.vector(linear.name() + ".bias", linear.rows()) : null);
+        return new PlacedLinear(
+                parameters
+                        .packed(backend, linear.name(), linear)
+                        .orElseGet(() -> backend.place(parameters.matrix(linear))),
+                bias(backend, linear, parameters));
     }
 
     /** Takes the output matrix of a quantized model in. */
     static PlacedLinear placeHead(Backend backend, Linear linear, Parameters parameters) {
+        Optional<PlacedWeight> packed = backend.roundsHeads()
+                ? parameters.packed(backend, PackedModel.headName(linear), linear)
+                : Optional.empty();
         return new PlacedLinear(
-                backend.placeHead(parameters.matrix(linear)),
-                linear.bias() ? vector(backend, parameters.vector(linear.name() + ".bias", linear.rows())) : null);
+                packed.orElseGet(() -> backend.placeHead(parameters.matrix(linear))),
+                bias(backend, linear, parameters));
+    }
+
+    private static @Nullable Buffer bias(Backend backend, Linear linear, Parameters parameters) {
+        return linear.bias() ? vector(backend, parameters.vector(linear.name() + ".bias", linear.rows())) : null;
     }
 
     /** Takes a matrix and perhaps a bias in. */

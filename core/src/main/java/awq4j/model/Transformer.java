@@ -2,6 +2,7 @@ package awq4j.model;
 
 import awq4j.cache.SequenceCache;
 import awq4j.format.Checkpoint;
+import awq4j.format.packed.PackedFile;
 import awq4j.kernel.Backend;
 import awq4j.kernel.Buffer;
 import awq4j.kernel.KvBuffer;
@@ -10,6 +11,7 @@ import awq4j.kernel.PlacedWeight;
 import awq4j.weight.Weight;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -61,11 +63,21 @@ public final class Transformer {
      * @throws awq4j.format.MalformedFileException if tensors and configuration disagree
      */
     public static Transformer open(Backend backend, ModelSpec spec, Checkpoint checkpoint, int chunk) {
+        return open(backend, spec, checkpoint, Optional.empty(), chunk);
+    }
+
+    /**
+     * The same with matrices that were packed earlier.
+     *
+     * @param packed as {@link PackedModel#beside} gives it; stays open as long as the model is used
+     */
+    public static Transformer open(
+            Backend backend, ModelSpec spec, Checkpoint checkpoint, Optional<PackedFile> packed, int chunk) {
         if (chunk < 1) {
             throw new IllegalArgumentException("chunk must be positive, was " + chunk);
         }
-        Parameters parameters = Parameters.of(checkpoint);
-        Linear table = new Linear(spec.embedding(), spec.vocabulary(), spec.hidden(), false);
+        Parameters parameters = Parameters.of(checkpoint, packed);
+        Linear table = table(spec);
         PlacedWeight embedding = backend.place(parameters.matrix(table));
         var blocks = new ArrayList<Block>(spec.blocks().size());
         for (BlockSpec block : spec.blocks()) {
@@ -80,6 +92,11 @@ public final class Transformer {
                 PlacedNorm.place(backend, spec.finalNorm(), spec.hidden(), parameters),
                 head(backend, spec, checkpoint, parameters, table, embedding),
                 chunk);
+    }
+
+    /** The embedding's table. */
+    static Linear table(ModelSpec spec) {
+        return new Linear(spec.embedding(), spec.vocabulary(), spec.hidden(), false);
     }
 
     /** The output matrix, which may be the embedding. Only a quantized model's may be placed in lower precision. */

@@ -59,7 +59,16 @@ public final class SafetensorsWriter {
      * @throws UncheckedIOException if the disk is full or not writable; nothing is left at {@code file} then
      */
     public static void write(Path file, Map<String, String> metadata, List<Source> tensors) {
-        byte[] header = header(metadata, tensors);
+        write(file, metadata, tensors, 8);
+    }
+
+    /**
+     * The same with data that begins at a multiple of some bytes.
+     *
+     * @param alignment a power of two, at least 8
+     */
+    public static void write(Path file, Map<String, String> metadata, List<Source> tensors, int alignment) {
+        byte[] header = header(metadata, tensors, alignment);
         long total = 8L + header.length;
         for (Source source : tensors) {
             total += source.sizeBytes();
@@ -125,8 +134,18 @@ public final class SafetensorsWriter {
         return files;
     }
 
-    /** The header's bytes, padded, without the length before them. */
+    /** What is filled before it takes a file's name. */
+    public static Path unfinished(Path file) {
+        return file.resolveSibling(file.getFileName() + ".tmp");
+    }
+
+    /** The header's bytes as the reference library pads them. */
     static byte[] header(Map<String, String> metadata, List<Source> tensors) {
+        return header(metadata, tensors, 8);
+    }
+
+    /** The header's bytes, padded so that data begins at a multiple, without the length before them. */
+    static byte[] header(Map<String, String> metadata, List<Source> tensors, int alignment) {
         ObjectNode root = MAPPER.createObjectNode();
         if (!metadata.isEmpty()) {
             ObjectNode node = root.putObject("__metadata__");
@@ -146,7 +165,8 @@ public final class SafetensorsWriter {
             offset = end;
         }
         byte[] json = MAPPER.writeValueAsString(root).getBytes(StandardCharsets.UTF_8);
-        byte[] padded = java.util.Arrays.copyOf(json, (json.length + 7) / 8 * 8);
+        int padding = -(8 + json.length) & (alignment - 1);
+        byte[] padded = java.util.Arrays.copyOf(json, json.length + padding);
         java.util.Arrays.fill(padded, json.length, padded.length, (byte) ' ');
         return padded;
     }
@@ -159,7 +179,7 @@ public final class SafetensorsWriter {
 
     /** Fills a neighbour of the file, which then takes its name. */
     private static void writeWhole(Path file, long bytes, Content content) {
-        Path temporary = file.resolveSibling(file.getFileName() + ".tmp");
+        Path temporary = unfinished(file);
         boolean written = false;
         try (FileChannel channel = FileChannel.open(
                 temporary, StandardOpenOption.CREATE, StandardOpenOption.TRUNCATE_EXISTING, StandardOpenOption.WRITE)) {

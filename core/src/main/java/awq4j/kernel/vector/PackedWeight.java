@@ -4,6 +4,7 @@ import awq4j.kernel.Precision;
 import awq4j.kernel.Prepared;
 import awq4j.kernel.Scratch;
 import awq4j.kernel.Split;
+import awq4j.weight.PackedMatrix;
 import awq4j.weight.Weight;
 import awq4j.weight.WeightCodec;
 import awq4j.weight.WeightLayout.Grouped;
@@ -30,6 +31,12 @@ final class PackedWeight extends TiledWeight {
 
     private static final int L = Lanes.COUNT;
 
+    /** Raise the number when bytes come to lie otherwise: files of packed weights name their order. */
+    private static final String ORDER = "rows" + L + "-v1-";
+
+    private static final String HALVES = ORDER + "f16";
+    private static final String FLOATS = ORDER + "f32";
+
     private final CodeOrder order;
     private final int vectors;
     private final MemorySegment memory;
@@ -40,8 +47,45 @@ final class PackedWeight extends TiledWeight {
         this.order = CodeOrder.of(layout, weight.columns(), halves(weight, layout));
         this.vectors = (weight.rows() + L - 1) / L;
         this.rounds = precision == Precision.W4A8 && order.bits() == 4;
-        this.memory = Arena.ofAuto().allocate(vectors * order.vectorBytes(), ALIGNMENT);
+        this.memory = Arena.ofAuto().allocate(memoryBytes(), ALIGNMENT);
         split.over(vectors, 1, (from, to) -> pack(weight, layout, from * L, Math.min(weight.rows(), to * L)));
+    }
+
+    /** Takes in what {@link #toMatrix} gave. */
+    PackedWeight(PackedMatrix packed, Precision precision) {
+        super(packed.name(), packed.rows(), packed.columns(), packed.layout());
+        if (!reads(packed.order())) {
+            throw new IllegalArgumentException("matrix " + packed.name() + ": expected the order " + HALVES + " or "
+                    + FLOATS + ", found " + packed.order());
+        }
+        this.order =
+                CodeOrder.of(packed.layout(), packed.columns(), packed.order().equals(HALVES));
+        this.vectors = (packed.rows() - 1) / L + 1;
+        this.rounds = precision == Precision.W4A8 && order.bits() == 4;
+        this.memory = packed.memory();
+        if (memory.byteSize() != memoryBytes()) {
+            throw new IllegalArgumentException("matrix " + packed.name() + ": expected " + memoryBytes()
+                    + " bytes in the order " + packed.order() + ", found " + memory.byteSize());
+        }
+        if (memory.address() % ALIGNMENT != 0) {
+            throw new IllegalArgumentException(
+                    "matrix " + packed.name() + ": expected memory aligned to " + ALIGNMENT + " bytes");
+        }
+    }
+
+    static boolean reads(String order) {
+        return order.equals(HALVES) || order.equals(FLOATS);
+    }
+
+    /** What another run can take in. */
+    PackedMatrix toMatrix() {
+        return new PackedMatrix(
+                name(), rows(), columns(), (Grouped) layout(), order.halves() ? HALVES : FLOATS, memory);
+    }
+
+    /** Bytes of memory: whole cache lines, so that matrices that follow each other in a file are all aligned. */
+    private long memoryBytes() {
+        return Math.ceilDiv(sizeBytes(), ALIGNMENT) * ALIGNMENT;
     }
 
     /** Whether every scale is a float16. */
@@ -113,7 +157,7 @@ final class PackedWeight extends TiledWeight {
 
     @Override
     public long sizeBytes() {
-        return memory.byteSize();
+        return vectors * order.vectorBytes();
     }
 
     @Override

@@ -28,10 +28,14 @@ abstract class TiledWeight implements CpuWeight {
     private final WeightLayout layout;
 
     TiledWeight(Weight weight) {
-        this.name = weight.name();
-        this.rows = weight.rows();
-        this.columns = weight.columns();
-        this.layout = weight.layout();
+        this(weight.name(), weight.rows(), weight.columns(), weight.layout());
+    }
+
+    TiledWeight(String name, int rows, int columns, WeightLayout layout) {
+        this.name = name;
+        this.rows = rows;
+        this.columns = columns;
+        this.layout = layout;
     }
 
     /** Columns with padding. */

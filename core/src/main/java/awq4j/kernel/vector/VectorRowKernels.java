@@ -9,9 +9,11 @@ import awq4j.kernel.RowKernels;
 import awq4j.kernel.Scratch;
 import awq4j.kernel.SpanAttention;
 import awq4j.kernel.Split;
+import awq4j.weight.PackedMatrix;
 import awq4j.weight.Weight;
 import awq4j.weight.WeightLayout.Dense;
 import awq4j.weight.WeightLayout.Grouped;
+import java.util.Optional;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.VectorSpecies;
 
@@ -46,6 +48,21 @@ public final class VectorRowKernels implements RowKernels {
             case Dense dense -> new DenseWeight(weight, dense.dtype());
             case Grouped grouped -> new PackedWeight(weight, grouped, precision, split);
         };
+    }
+
+    @Override
+    public Optional<PackedMatrix> packed(CpuWeight placed) {
+        return placed instanceof PackedWeight weight ? Optional.of(weight.toMatrix()) : Optional.empty();
+    }
+
+    @Override
+    public boolean reads(String order) {
+        return PackedWeight.reads(order);
+    }
+
+    @Override
+    public CpuWeight place(PackedMatrix packed) {
+        return new PackedWeight(packed, precision);
     }
 
     @Override

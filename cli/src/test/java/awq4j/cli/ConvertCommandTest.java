@@ -1,0 +1,75 @@
+package awq4j.cli;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import awq4j.format.Config;
+import awq4j.tensor.DType;
+import awq4j.testing.RandomModels;
+import awq4j.testing.RandomModels.Sizes;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+class ConvertCommandTest {
+    @TempDir
+    private Path folder;
+
+    @Test
+    void writesTheFileOnceAndReplacesItWhenForced() throws IOException {
+        Path model = quantized();
+        Path json = folder.resolve("facts.json");
+        var first = Program.run("convert", model, "--packed", "--threads", 2, "--json", json);
+        assertThat(first.code()).as(first.toString()).isZero();
+        Path file = model.resolve("awq4j.packed");
+        assertThat(first.out()).startsWith("wrote " + file + ": 15 matrices, ").endsWith(" s\n");
+        assertThat(first.err()).isEmpty();
+        Config facts = Config.read(json);
+        assertThat(facts.text("output")).isEqualTo(file.toString());
+        assertThat(facts.json().get("bytes").asLong()).isEqualTo(Files.size(file));
+        byte[] bytes = Files.readAllBytes(file);
+
+        var again = Program.run("convert", model, "--packed");
+        assertThat(again.code()).isEqualTo(1);
+        assertThat(again.err()).contains(file + " exists already; --force replaces it");
+
+        Files.write(file, new byte[] {1, 2, 3});
+        assertThat(Program.run("convert", model, "--packed", "--force").code()).isZero();
+        assertThat(file).hasBinaryContent(bytes);
+        assertThat(model.resolve("awq4j.packed.tmp")).doesNotExist();
+    }
+
+    @Test
+    void aModelWithNothingToPackIsRefused() {
+        Path plain = RandomModels.llama(folder.resolve("plain"), Sizes.SMALL, DType.F16, 1);
+        var wrong = Program.run("convert", plain, "--packed");
+        assertThat(wrong.code()).isEqualTo(1);
+        assertThat(wrong.err()).contains(plain + " is not quantized", "there is nothing to pack");
+        assertThat(plain.resolve("awq4j.packed")).doesNotExist();
+    }
+
+    @Test
+    void scalarKernelsHaveNothingToPack() {
+        var wrong = Program.run("convert", quantized(), "--packed", "--kernels", "scalar");
+        assertThat(wrong.code()).isEqualTo(1);
+        assertThat(wrong.err()).contains("read weights as they come, there is nothing to pack");
+    }
+
+    @Test
+    void theFormIsAskedFor() {
+        var wrong = Program.run("convert", folder);
+        assertThat(wrong.code()).isEqualTo(2);
+        assertThat(wrong.err()).contains("--packed");
+    }
+
+    private Path quantized() {
+        var sizes = new Sizes(64, 128, 2, 4, 2, 4096, false);
+        Path plain = RandomModels.llama(folder.resolve("source"), sizes, DType.F16, 1);
+        RandomModels.addTokenizer(plain);
+        Path out = folder.resolve("q4");
+        var made = Program.run("quantize", plain, "--out", out, "--method", "rtn", "--group-size", 32);
+        assertThat(made.code()).as(made.toString()).isZero();
+        return out;
+    }
+}

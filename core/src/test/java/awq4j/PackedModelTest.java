@@ -1,0 +1,296 @@
+package awq4j;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import awq4j.format.Checkpoint;
+import awq4j.format.Checkpoints;
+import awq4j.format.MalformedFileException;
+import awq4j.format.packed.PackedFile;
+import awq4j.kernel.Backend;
+import awq4j.kernel.CpuBackend;
+import awq4j.kernel.CpuOptions;
+import awq4j.kernel.CpuOptions.Arithmetic;
+import awq4j.kernel.KvBuffer.KvPrecision;
+import awq4j.kernel.Precision;
+import awq4j.model.PackedModel;
+import awq4j.model.StepBatch;
+import awq4j.model.Taps;
+import awq4j.model.Transformer;
+import awq4j.model.family.Families;
+import awq4j.quant.QuantScheme;
+import awq4j.quant.checkpoint.CheckpointQuantizer;
+import awq4j.quant.checkpoint.MethodChoice;
+import awq4j.quant.checkpoint.QuantizeSettings;
+import awq4j.tensor.DType;
+import awq4j.testing.RandomModels;
+import awq4j.testing.RandomModels.Sizes;
+import awq4j.testing.SmallDisk;
+import awq4j.weight.PackedMatrix;
+import java.io.IOException;
+import java.io.RandomAccessFile;
+import java.io.UncheckedIOException;
+import java.lang.foreign.Arena;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Objects;
+import java.util.Optional;
+import java.util.concurrent.CancellationException;
+import java.util.function.UnaryOperator;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+/** A file of packed weights gives what packing gives, or is refused. */
+class PackedModelTest {
+    private static final CpuOptions ROUNDED = new CpuOptions(Arithmetic.VECTOR, Precision.W4A8, 2);
+
+    @TempDir
+    private Path folder;
+
+    @ParameterizedTest
+    @CsvSource({"W4A8, 4, false", "W4A8, 4, true", "W4A16, 4, false", "W4A16, 4, true", "W4A16, 3, false"})
+    void mappedWeightsGiveTheSameLogitsBitForBit(Precision precision, int bits, boolean tied) {
+        Path model = quantized(bits, tied);
+        var options = new CpuOptions(Arithmetic.VECTOR, precision, 2);
+        float[] expected = logits(model, options, false);
+        convert(model, ROUNDED);
+        assertThat(logits(model, options, true)).containsExactly(expected);
+    }
+
+    @Test
+    void allMatricesOfCodesAndTheRoundedHeadAreKept() {
+        Path model = quantized(4, true);
+        convert(model, ROUNDED);
+        try (PackedFile file = PackedFile.open(model)) {
+            assertThat(file.orders()).hasSize(2).allMatch(order -> order.startsWith("rows"));
+            assertThat(file.find("model.layers.1.mlp.down_proj")).isPresent();
+            assertThat(file.find("model.embed_tokens as head")).isPresent();
+            assertThat(file.find("model.embed_tokens")).isEmpty();
+        }
+    }
+
+    @Test
+    void theFileOfOtherWeightsIsNotUsed() throws IOException {
+        Path model = quantized(4, false);
+        convert(model, ROUNDED);
+        assertThat(used(model, ROUNDED)).isTrue();
+        Path weights = model.resolve("model.safetensors");
+        byte[] bytes = Files.readAllBytes(weights);
+        bytes[bytes.length - 1] ^= 1;
+        Files.write(weights, bytes);
+        assertThat(used(model, ROUNDED)).isFalse();
+    }
+
+    @Test
+    void aCopiedFolderUsesItsFile() throws IOException {
+        Path model = quantized(4, false);
+        convert(model, ROUNDED);
+        Path copy = Files.createDirectory(folder.resolve("copy"));
+        for (String name : List.of("config.json", "model.safetensors", PackedFile.NAME)) {
+            Files.copy(model.resolve(name), copy.resolve(name));
+        }
+        assertThat(used(copy, ROUNDED)).isTrue();
+    }
+
+    @Test
+    void otherKernelsDoNotUseTheFile() {
+        Path model = quantized(4, false);
+        convert(model, ROUNDED);
+        assertThat(used(model, new CpuOptions(Arithmetic.SCALAR, Precision.W4A8, 1)))
+                .isFalse();
+        change(model, header -> header.replace("rows", "cols"));
+        assertThat(used(model, ROUNDED)).isFalse();
+    }
+
+    @ParameterizedTest
+    @CsvSource({
+        "'\"awq4j.packed\":\"1\"', '\"awq4j.packed\":\"2\"', 'expected version 1 of packed weights, found 2'",
+        "'\"source\"', '\"sauce!\"', 'does not say what it was made from'",
+        "'matrix model.layers.0.mlp.up_proj', 'matrix_model.layers.0.mlp.up_proj', 'metadata do not describe model.l'",
+        "'128 64 4 32 INTEGER', '128 64 4 3x INTEGER', 'does not describe a matrix'",
+        "'128 64 4 32 INTEGER', '128 64 9 32 INTEGER', 'bits must be in [2, 8], was 9'",
+        "'128 64 4 32 INTEGER', '0x0 64 4 32 INTEGER', 'does not describe a matrix'",
+        "'128 64 4 32 INTEGER', '000 64 4 32 INTEGER', 'expected rows and columns'",
+        "'128 64 4 32 INTEGER', '128 64 4 32 UNICORN', 'does not describe a matrix'",
+        "'128 64 4 32 INTEGER', '128 63 4 32 INTEGER', 'config.json asks for [128, 64], file has [128, 63]'",
+        "'128 64 4 32 INTEGER', '128 64 4 16 INTEGER', 'bytes in the order rows'",
+    })
+    void aFileThatContradictsItselfIsRefused(String before, String after, String message) {
+        Path model = quantized(4, false);
+        convert(model, ROUNDED);
+        change(
+                model,
+                header -> header.replaceFirst(
+                        java.util.regex.Pattern.quote(before), java.util.regex.Matcher.quoteReplacement(after)));
+        assertThatThrownBy(() -> logits(model, ROUNDED, true))
+                .isInstanceOf(MalformedFileException.class)
+                .hasMessageContaining("awq4j.packed")
+                .hasMessageContaining(message);
+    }
+
+    @Test
+    void aFileThatEndsTooEarlyIsRefusedWhereverItEnds() throws IOException {
+        Path model = quantized(4, false);
+        convert(model, ROUNDED);
+        Path file = PackedFile.of(model);
+        byte[] head = Arrays.copyOf(Files.readAllBytes(file), 8);
+        int length = 8
+                + Math.toIntExact(
+                        ByteBuffer.wrap(head).order(ByteOrder.LITTLE_ENDIAN).getLong());
+        long size = Files.size(file);
+        try (var access = new RandomAccessFile(file.toFile(), "rw")) {
+            access.setLength(size - 1);
+            refused(model, size - 1);
+            for (int end = length; end >= 0; end--) {
+                access.setLength(end);
+                refused(model, end);
+            }
+        }
+    }
+
+    private static void refused(Path model, long end) {
+        assertThatThrownBy(() -> PackedFile.open(model))
+                .as("cut at %d", end)
+                .isInstanceOf(MalformedFileException.class)
+                .hasMessageContaining("awq4j.packed");
+    }
+
+    @Test
+    void matricesOutOfPlaceOrSizeAreNotTakenIn() {
+        Path model = quantized(4, false);
+        convert(model, ROUNDED);
+        try (PackedFile file = PackedFile.open(model);
+                var backend = CpuBackend.open(ROUNDED);
+                Arena arena = Arena.ofConfined()) {
+            PackedMatrix good = file.find("model.layers.0.mlp.up_proj").orElseThrow();
+            long size = good.memory().byteSize();
+            var shifted = arena.allocate(size + 64, 64).asSlice(4, size);
+            assertThatThrownBy(() -> backend.place(
+                            new PackedMatrix("w", good.rows(), good.columns(), good.layout(), good.order(), shifted)))
+                    .hasMessage("matrix w: expected memory aligned to 64 bytes");
+            assertThatThrownBy(() -> backend.place(new PackedMatrix(
+                            "w", good.rows(), good.columns(), good.layout(), "cols-v1", good.memory())))
+                    .hasMessageStartingWith("matrix w: expected the order rows")
+                    .hasMessageEndingWith("found cols-v1");
+        }
+    }
+
+    @Test
+    void anInterruptionLeavesTheOlderFile() throws IOException {
+        Path model = quantized(4, false);
+        convert(model, ROUNDED);
+        byte[] older = Files.readAllBytes(PackedFile.of(model));
+        try (Checkpoint checkpoint = Checkpoints.open(model);
+                var backend = CpuBackend.open(ROUNDED)) {
+            var matrices = PackedModel.pack(backend, Families.spec(checkpoint), checkpoint, () -> {});
+            int[] count = {0};
+            assertThatThrownBy(() -> PackedFile.write(checkpoint, matrices, () -> {
+                        if (++count[0] == 5) {
+                            throw new CancellationException("enough");
+                        }
+                    }))
+                    .isInstanceOf(CancellationException.class);
+        }
+        assertThat(PackedFile.of(model)).hasBinaryContent(older);
+        assertThat(PackedFile.unfinished(model)).doesNotExist();
+    }
+
+    @Test
+    void aFullDiskLeavesNothing() throws IOException {
+        Path model = quantized(4, false);
+        try (SmallDisk disk = SmallDisk.mount(Files.size(model.resolve("model.safetensors")) + 32_768)) {
+            for (String name : List.of("config.json", "model.safetensors")) {
+                Files.copy(model.resolve(name), disk.folder().resolve(name));
+            }
+            assertThatThrownBy(() -> convert(disk.folder(), ROUNDED))
+                    .isInstanceOf(UncheckedIOException.class)
+                    .hasMessageContaining("cannot write " + PackedFile.of(disk.folder()));
+            assertThat(PackedFile.of(disk.folder())).doesNotExist();
+            assertThat(PackedFile.unfinished(disk.folder())).doesNotExist();
+        }
+    }
+
+    private Path quantized(int bits, boolean tied) {
+        var sizes = new Sizes(64, 128, 2, 4, 2, 96, tied);
+        Path plain = RandomModels.llama(folder.resolve("plain"), sizes, DType.F16, 5);
+        Path out = folder.resolve("q");
+        var scheme = new QuantScheme(bits, 32, false, QuantScheme.Range.REFERENCE);
+        CheckpointQuantizer.run(QuantizeSettings.of(plain, out, scheme, MethodChoice.rtn(), null));
+        return out;
+    }
+
+    private static void convert(Path model, CpuOptions options) {
+        try (Checkpoint checkpoint = Checkpoints.open(model);
+                var backend = CpuBackend.open(options)) {
+            PackedFile.write(
+                    checkpoint, PackedModel.pack(backend, Families.spec(checkpoint), checkpoint, () -> {}), () -> {});
+        }
+    }
+
+    private static boolean used(Path model, CpuOptions options) {
+        try (Checkpoint checkpoint = Checkpoints.open(model);
+                var backend = CpuBackend.open(options)) {
+            Optional<PackedFile> file = PackedModel.beside(checkpoint, backend);
+            file.ifPresent(PackedFile::close);
+            return file.isPresent();
+        }
+    }
+
+    /** The logits of some tokens in one batch, then of some one by one. */
+    private static float[] logits(Path model, CpuOptions options, boolean mapped) {
+        try (Checkpoint checkpoint = Checkpoints.open(model);
+                Backend backend = CpuBackend.open(options)) {
+            Optional<PackedFile> file = PackedModel.beside(checkpoint, backend);
+            try {
+                assertThat(file.isPresent()).isEqualTo(mapped);
+                return logits(Transformer.open(backend, Families.spec(checkpoint), checkpoint, file, 16));
+            } finally {
+                file.ifPresent(PackedFile::close);
+            }
+        }
+    }
+
+    private static float[] logits(Transformer transformer) {
+        int vocabulary = transformer.spec().vocabulary();
+        var cache = transformer.newSequence(KvPrecision.F16, 16);
+        int[] ids = RandomModels.tokens(1, 11, vocabulary, 3)[0];
+        float[] all = new float[14 * vocabulary];
+        int filled = 0;
+        for (int[] part : List.of(ids, new int[] {4}, new int[] {8}, new int[] {15})) {
+            var batch = StepBatch.of(part, filled, StepBatch.Logits.ALL);
+            var buffer = Objects.requireNonNull(transformer.forward(batch, List.of(cache), Taps.NONE));
+            float[] some = new float[part.length * vocabulary];
+            transformer.backend().read(buffer, some);
+            System.arraycopy(some, 0, all, filled * vocabulary, some.length);
+            filled += part.length;
+        }
+        return all;
+    }
+
+    /** Changes the header to another text of the same length. */
+    private static void change(Path model, UnaryOperator<String> edit) {
+        try (var access = new RandomAccessFile(PackedFile.of(model).toFile(), "rw")) {
+            byte[] length = new byte[8];
+            access.readFully(length);
+            byte[] json = new byte
+                    [Math.toIntExact(ByteBuffer.wrap(length)
+                            .order(ByteOrder.LITTLE_ENDIAN)
+                            .getLong())];
+            access.readFully(json);
+            String before = new String(json, StandardCharsets.UTF_8);
+            String after = edit.apply(before);
+            assertThat(after).hasSameSizeAs(before).isNotEqualTo(before);
+            access.seek(8);
+            access.write(after.getBytes(StandardCharsets.UTF_8));
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+}
