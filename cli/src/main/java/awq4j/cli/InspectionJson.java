@@ -76,7 +76,7 @@ final class InspectionJson {
         long perPosition = 0;
         for (BlockSpec block : model.blocks()) {
             var shape = block.attention().shape();
-            perPosition += 2 * shape.kvHeads() * precision.bytes(shape.headDim());
+            perPosition += 2L * shape.kvHeads() * precision.bytes(shape.headDim());
         }
         return perPosition * positions;
     }
