@@ -34,6 +34,11 @@ public final class AttentionSpeed {
         this.runs = runs;
     }
 
+    @SuppressWarnings("NullAway") // the slopes may be null; that is lost on the way through the module's classes
+    private static AttentionShape shape(int heads, int kvHeads, int headDim) {
+        return new AttentionShape(heads, kvHeads, headDim, (float) (1 / Math.sqrt(headDim)), 0, null);
+    }
+
     /**
      * Runs it.
      *
@@ -44,8 +49,8 @@ public final class AttentionSpeed {
         String precisions = arguments.length > 1 ? arguments[1] : "F16,I8,F32";
         String contexts = arguments.length > 2 ? arguments[2] : "512,2048,8192";
         System.out.printf(Locale.ROOT, "Java %s, %s%n", Runtime.version(), speed.backend.name());
-        var tiny = new AttentionShape(32, 4, 64, 0.125f, 0, null);
-        var llama = new AttentionShape(32, 32, 128, 0.08838835f, 0, null);
+        var tiny = shape(32, 4, 64);
+        var llama = shape(32, 32, 128);
         for (String name : split(precisions)) {
             KvPrecision precision = KvPrecision.valueOf(name);
             for (AttentionShape shape : new AttentionShape[] {tiny, llama}) {
