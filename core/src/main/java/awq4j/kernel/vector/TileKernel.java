@@ -6,7 +6,8 @@ import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.VectorSpecies;
 
 /**
- * {@link MicroKernel} on a tile outside the heap, aligned to vectors: loads that straddle cache lines cost a tenth of the
+ * {@code c[row] += sum over k of a[row, k] * b[k]}, where b[k] and c[row] are pairs of vectors: the product of linears and
+ * many tokens. Its b is a tile outside the heap, aligned to vectors: loads that straddle cache lines cost a tenth of the
  * speed (docs/results/cpu.md).
  */
 final class TileKernel {
@@ -17,6 +18,7 @@ final class TileKernel {
     private static final ByteOrder LE = ByteOrder.LITTLE_ENDIAN;
     private static final int L = Lanes.COUNT;
     private static final int PAIR = Lanes.PAIR;
+
     /** Columns of a tile, and the distance of the rows of a: one group of the usual size. */
     static final int STRIDE = 128;
 
