@@ -103,15 +103,19 @@ final class CpuKernels implements Kernels {
     private void multiply(CpuWeight weight, float @Nullable [] bias, CpuBuffer x, CpuBuffer out) {
         int n = x.rows();
         product.set(weight, bias, x.values(), n, out.values());
-        int floats = weight.preparedFloats(n);
-        int ints = weight.preparedInts(n);
-        if (floats + ints > 0) {
-            product.prepared.reserve(floats, ints);
-            team.run(n, Math.max(1, 4 * CpuRows.ELEMENTS / weight.columns()), preparation);
+        try {
+            int floats = weight.preparedFloats(n);
+            int ints = weight.preparedInts(n);
+            if (floats + ints > 0) {
+                product.prepared.reserve(floats, ints);
+                team.run(n, Math.max(1, 4 * CpuRows.ELEMENTS / weight.columns()), preparation);
+            }
+            int step = weight.rowStep();
+            int steps = (weight.rows() + step - 1) / step;
+            team.run(steps, part(steps, weight.panelRows() / step), multiplication);
+        } finally {
+            product.clear();
         }
-        int step = weight.rowStep();
-        int steps = (weight.rows() + step - 1) / step;
-        team.run(steps, part(steps, weight.panelRows() / step), multiplication);
     }
 
     /** Steps in a part: whole panels if that leaves every thread something to do. */

@@ -4,20 +4,27 @@ import org.jspecify.annotations.Nullable;
 
 /** The linear that is under way: one object for all of a model's, so that a token allocates nothing. */
 final class LinearProduct {
+    private static final float[] NONE = {};
+
     final Prepared prepared = new Prepared();
 
     private @Nullable CpuWeight weight;
     private float @Nullable [] bias;
-    private float[] x = new float[0];
-    private float[] out = x;
+    private float[] x = NONE;
+    private float[] out = NONE;
     private int tokens;
 
-    void set(CpuWeight matrix, float @Nullable [] shift, float[] activations, int rows, float[] result) {
+    void set(@Nullable CpuWeight matrix, float @Nullable [] shift, float[] activations, int rows, float[] result) {
         weight = matrix;
         bias = shift;
         x = activations;
         tokens = rows;
         out = result;
+    }
+
+    /** Lets go of the caller's memory. */
+    void clear() {
+        set(null, null, NONE, 0, NONE);
     }
 
     /** Prepares the activations of some tokens. */
