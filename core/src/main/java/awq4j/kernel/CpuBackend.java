@@ -105,15 +105,12 @@ public final class CpuBackend implements Backend {
 
     @Override
     public PlacedWeight place(Weight weight) {
-        return taking(
-                "weight " + weight.name(),
-                weight.sizeBytes(),
-                () -> rows.place(weight, confined(weight) ? Split.NONE : this::split));
+        return taking("weight " + weight.name(), weight.sizeBytes(), () -> rows.place(weight, splitFor(weight)));
     }
 
-    /** Whether only the caller's thread may read the weight. */
-    private static boolean confined(Weight weight) {
-        return !weight.values().isAccessibleBy(ANOTHER);
+    /** The team, unless only the caller's thread may read the weight. */
+    private Split splitFor(Weight weight) {
+        return weight.values().isAccessibleBy(ANOTHER) ? this::split : Split.NONE;
     }
 
     private void split(int units, int step, Split.Part part) {
@@ -129,7 +126,7 @@ public final class CpuBackend implements Backend {
         return taking(
                 "weight " + weight.name() + " in 8 bits",
                 weight.sizeBytes() / 2,
-                () -> rows.place(RoundedHead.of(weight, team), this::split));
+                () -> rows.place(RoundedHead.of(weight, splitFor(weight)), this::split));
     }
 
     @Override

@@ -18,16 +18,20 @@ final class RoundedHead {
 
     private RoundedHead() {}
 
-    /** The rounded matrix, or the given one where a value is not finite. */
-    static Weight of(Weight dense, ThreadTeam team) {
+    /**
+     * The rounded matrix, or the given one where a value is not finite.
+     *
+     * @param split shares the rows out
+     */
+    static Weight of(Weight dense, Split split) {
         var layout = new Grouped(8, GROUP, ZeroPoint.MIDDLE);
         int columns = dense.columns();
         int groups = layout.groups(columns);
         byte[] codes = new byte[Math.multiplyExact(dense.rows(), columns)];
         float[] scales = new float[dense.rows() * groups];
         var finite = new AtomicBoolean(true);
-        team.run(dense.rows(), ROWS, (from, to, scratch) -> {
-            float[] row = scratch.floats(0, columns);
+        split.over(dense.rows(), ROWS, (from, to) -> {
+            float[] row = new float[columns];
             for (int r = from; r < to && finite.get(); r++) {
                 WeightCodec.decodeRow(dense, r, row);
                 for (int g = 0; g < groups; g++) {
