@@ -1,5 +1,6 @@
 package awq4j.format.packed;
 
+import awq4j.format.Sha256;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;
@@ -8,7 +9,6 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.security.MessageDigest;
-import java.security.NoSuchAlgorithmException;
 import java.util.HexFormat;
 import java.util.List;
 
@@ -27,7 +27,7 @@ final class Fingerprint {
 
     /** SHA-256 of what is looked at, in hexadecimal digits. */
     static String of(List<Path> files) {
-        MessageDigest digest = sha256();
+        MessageDigest digest = Sha256.begin();
         for (Path file : files) {
             try (FileChannel channel = FileChannel.open(file, StandardOpenOption.READ)) {
                 add(digest, file, channel);
@@ -55,13 +55,5 @@ final class Fingerprint {
         piece.clear();
         while (piece.hasRemaining() && channel.read(piece, at + piece.position()) >= 0) {}
         piece.flip();
-    }
-
-    private static MessageDigest sha256() {
-        try {
-            return MessageDigest.getInstance("SHA-256");
-        } catch (NoSuchAlgorithmException e) {
-            throw new IllegalStateException("every Java has SHA-256", e);
-        }
     }
 }

@@ -2,6 +2,7 @@ package awq4j.quant.checkpoint;
 
 import awq4j.format.Checkpoint;
 import awq4j.format.MalformedFileException;
+import awq4j.format.Sha256;
 import awq4j.format.UnsupportedModelException;
 import awq4j.model.BlockSpec;
 import awq4j.model.Linear;
@@ -15,7 +16,6 @@ import java.lang.foreign.MemorySegment;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.security.MessageDigest;
-import java.security.NoSuchAlgorithmException;
 import java.util.HashMap;
 import java.util.HexFormat;
 import java.util.List;
@@ -70,7 +70,7 @@ record ModelScan(String sha256, long sizeBytes) {
             }
             reading.at(done.addAndGet(tensor.data().byteSize()), total);
         });
-        MessageDigest sha = newDigest();
+        MessageDigest sha = Sha256.begin();
         sha.update(config(checkpoint));
         for (int i = 0; i < digests.length; i++) {
             Tensor tensor = checkpoint.tensor(names.get(i));
@@ -167,20 +167,12 @@ record ModelScan(String sha256, long sizeBytes) {
     }
 
     private static byte[] digest(MemorySegment data) {
-        MessageDigest sha = newDigest();
+        MessageDigest sha = Sha256.begin();
         long step = 1 << 20;
         for (long from = 0; from < data.byteSize(); from += step) {
             sha.update(
                     data.asSlice(from, Math.min(step, data.byteSize() - from)).asByteBuffer());
         }
         return sha.digest();
-    }
-
-    static MessageDigest newDigest() {
-        try {
-            return MessageDigest.getInstance("SHA-256");
-        } catch (NoSuchAlgorithmException e) {
-            throw new IllegalStateException("every Java platform has SHA-256", e);
-        }
     }
 }

@@ -2,6 +2,7 @@ package awq4j.quant.checkpoint;
 
 import awq4j.format.Config;
 import awq4j.format.MalformedFileException;
+import awq4j.format.Sha256;
 import awq4j.format.safetensors.SafetensorsFile;
 import awq4j.format.safetensors.SafetensorsWriter;
 import awq4j.format.safetensors.SafetensorsWriter.Source;
@@ -104,7 +105,7 @@ public final class RecipeFile implements AutoCloseable {
     /** Hash of the file. */
     public String sha256() {
         try {
-            var sha = ModelScan.newDigest();
+            var sha = Sha256.begin();
             sha.update(Files.readAllBytes(path));
             return HexFormat.of().formatHex(sha.digest());
         } catch (IOException e) {
