@@ -7,7 +7,6 @@ import awq4j.eval.Perplexity;
 import awq4j.eval.Windows;
 import awq4j.kernel.Backend;
 import awq4j.kernel.CpuBackend;
-import awq4j.kernel.Precision;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
@@ -15,7 +14,6 @@ import java.util.Map;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
-import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 
 /** {@code awq4j eval compare}: how far one model is from another. */
@@ -44,14 +42,7 @@ final class CompareCommand implements Callable<Integer> {
     private TextOptions text = new TextOptions();
 
     @Mixin
-    private KernelOptions kernels = new KernelOptions();
-
-    @Option(
-            names = "--precision",
-            paramLabel = "TYPE",
-            defaultValue = "w4a16",
-            description = "w4a16 (default) is exact; w4a8 measures what rounding activations to 8 bits costs.")
-    private Precision precision = Precision.W4A16;
+    private EvaluationOptions evaluation = new EvaluationOptions();
 
     @Override
     public Integer call() throws IOException {
@@ -59,7 +50,7 @@ final class CompareCommand implements Callable<Integer> {
         common.checkJson();
         Screen screen = common.screen();
         String read = text.read();
-        try (Backend backend = CpuBackend.open(kernels.cpu(precision));
+        try (Backend backend = CpuBackend.open(evaluation.cpu());
                 MeasuredModel a = MeasuredModel.open(ModelFolder.of(first), backend);
                 MeasuredModel b = MeasuredModel.open(ModelFolder.of(second), backend)) {
             int context = Math.min(a.predictor().contextLength(), b.predictor().contextLength());

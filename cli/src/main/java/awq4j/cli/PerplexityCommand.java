@@ -6,14 +6,12 @@ import awq4j.eval.Perplexity;
 import awq4j.eval.Windows;
 import awq4j.kernel.Backend;
 import awq4j.kernel.CpuBackend;
-import awq4j.kernel.Precision;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
-import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 
 /** {@code awq4j eval perplexity}: how well a model predicts a text. */
@@ -41,14 +39,7 @@ final class PerplexityCommand implements Callable<Integer> {
     private TextOptions text = new TextOptions();
 
     @Mixin
-    private KernelOptions kernels = new KernelOptions();
-
-    @Option(
-            names = "--precision",
-            paramLabel = "TYPE",
-            defaultValue = "w4a16",
-            description = "w4a16 (default) is exact; w4a8 measures what rounding activations to 8 bits costs.")
-    private Precision precision = Precision.W4A16;
+    private EvaluationOptions evaluation = new EvaluationOptions();
 
     @Override
     public Integer call() throws IOException {
@@ -56,7 +47,7 @@ final class PerplexityCommand implements Callable<Integer> {
         common.checkJson();
         Screen screen = common.screen();
         String read = text.read();
-        try (Backend backend = CpuBackend.open(kernels.cpu(precision));
+        try (Backend backend = CpuBackend.open(evaluation.cpu());
                 MeasuredModel opened = MeasuredModel.open(ModelFolder.of(model), backend)) {
             Windows windows =
                     text.windows(opened.tokens(read), opened.predictor().contextLength(), screen);

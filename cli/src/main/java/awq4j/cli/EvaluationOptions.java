@@ -1,0 +1,28 @@
+package awq4j.cli;
+
+import awq4j.kernel.CpuOptions;
+import awq4j.kernel.Precision;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Option;
+
+/** On which kernels a model is evaluated: in exact arithmetic unless it is the arithmetic that is evaluated. */
+final class EvaluationOptions {
+    @Mixin
+    private KernelOptions kernels = new KernelOptions();
+
+    @Option(
+            names = "--precision",
+            paramLabel = "TYPE",
+            defaultValue = "w4a16",
+            description = "w4a16 (default) is exact; w4a8 measures what rounding activations to 8 bits costs.")
+    private Precision precision = Precision.W4A16;
+
+    /**
+     * Kernels, precision and threads.
+     *
+     * @throws picocli.CommandLine.ParameterException if the number of threads makes no sense
+     */
+    CpuOptions cpu() {
+        return kernels.cpu(precision);
+    }
+}
