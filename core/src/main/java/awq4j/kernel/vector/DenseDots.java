@@ -21,10 +21,6 @@ final class DenseDots {
     private static final ValueLayout.OfFloat FLOAT = ValueLayout.JAVA_FLOAT_UNALIGNED.withOrder(LE);
     private static final ValueLayout.OfShort SHORT = ValueLayout.JAVA_SHORT_UNALIGNED.withOrder(LE);
 
-    /** A float16 whose bits stand in a float's exponent and fraction is too small by this. */
-    private static final float HALF_BIAS = 0x1p112f;
-
-    private static final int HALF_BITS = 0x8fffe000;
     private static final int HALF_MAGNITUDE = 0x0fffe000;
     private static final int HALF_INFINITY = 0x0f800000;
 
@@ -84,8 +80,14 @@ final class DenseDots {
                             .convertShape(VectorOperators.S2I, I, 0))
                     .lanewise(VectorOperators.LSHL, 13);
             greatest = greatest.max(v.and(HALF_MAGNITUDE)).max(u.and(HALF_MAGNITUDE));
-            a = v.and(HALF_BITS).reinterpretAsFloats().mul(HALF_BIAS).fma(FloatVector.fromArray(F, x, k), a);
-            b = u.and(HALF_BITS).reinterpretAsFloats().mul(HALF_BIAS).fma(FloatVector.fromArray(F, x, k + L), b);
+            a = v.and(HalfFloats.BITS)
+                    .reinterpretAsFloats()
+                    .mul(HalfFloats.BIAS)
+                    .fma(FloatVector.fromArray(F, x, k), a);
+            b = u.and(HalfFloats.BITS)
+                    .reinterpretAsFloats()
+                    .mul(HalfFloats.BIAS)
+                    .fma(FloatVector.fromArray(F, x, k + L), b);
         }
         if (greatest.reduceLanes(VectorOperators.MAX) >= HALF_INFINITY) {
             return Float.NaN;

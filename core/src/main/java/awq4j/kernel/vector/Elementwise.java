@@ -13,7 +13,7 @@ final class Elementwise {
     private static final int L = Lanes.COUNT;
 
     /** Adding and subtracting 1.5 * 2^23 rounds to an integer, whose low bits then stand in the sum's low bits. */
-    private static final float ROUNDER = 0x1.8p23f;
+    static final float ROUNDER = 0x1.8p23f;
 
     private static final float LOG2_E = 1.44269504f;
     private static final float LN2_HIGH = 0.693359375f;

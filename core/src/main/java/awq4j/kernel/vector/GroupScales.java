@@ -14,11 +14,6 @@ final class GroupScales {
     private static final ByteOrder LE = ByteOrder.LITTLE_ENDIAN;
     private static final int L = Lanes.COUNT;
 
-    /** A float16 whose bits stand in a float's exponent and fraction is too small by this. */
-    private static final float HALF_BIAS = 0x1p112f;
-
-    private static final int HALF_BITS = 0x8fffe000;
-
     private GroupScales() {}
 
     /** The scales of a group that begins at {@code at}. */
@@ -37,9 +32,9 @@ final class GroupScales {
     private static FloatVector half(IntVector head) {
         return head.lanewise(VectorOperators.LSHL, 16)
                 .lanewise(VectorOperators.ASHR, 3)
-                .and(HALF_BITS)
+                .and(HalfFloats.BITS)
                 .reinterpretAsFloats()
-                .mul(HALF_BIAS);
+                .mul(HalfFloats.BIAS);
     }
 
     private static FloatVector upper(IntVector head) {

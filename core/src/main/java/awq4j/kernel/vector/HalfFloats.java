@@ -6,6 +6,12 @@ import jdk.incubator.vector.VectorOperators;
 
 /** 16-bit floats to 32-bit ones, exactly. */
 final class HalfFloats {
+    /** A float16 whose bits stand in a float's exponent and fraction is too small by this. */
+    static final float BIAS = 0x1p112f;
+
+    /** Where a float16's sign, exponent and fraction stand in a float. */
+    static final int BITS = 0x8fffe000;
+
     private HalfFloats() {}
 
     /** float16; the compiler turns this very loop into the machine's conversion instruction. */

@@ -11,9 +11,6 @@ final class RoundedActivations {
     private static final VectorSpecies<Float> F = Lanes.FLOATS;
     private static final int L = Lanes.COUNT;
 
-    /** 1.5 * 2^23: added to a small float, it leaves the nearest integer, halves to even, in the last bits. */
-    private static final float MAGIC = 12582912f;
-
     private RoundedActivations() {}
 
     /** The greatest magnitude that decides the scale of a group of the kernels. */
@@ -43,7 +40,7 @@ final class RoundedActivations {
         int from = at + order.start(group);
         int n = order.length(group);
         for (int i = 0; i < n; i++) {
-            out[outAt + i] = (x[from + i] * inverse + MAGIC - MAGIC) * scale;
+            out[outAt + i] = (x[from + i] * inverse + Elementwise.ROUNDER - Elementwise.ROUNDER) * scale;
         }
     }
 
@@ -71,6 +68,6 @@ final class RoundedActivations {
     }
 
     private static int code(float scaled) {
-        return (short) Float.floatToRawIntBits(scaled + MAGIC);
+        return (short) Float.floatToRawIntBits(scaled + Elementwise.ROUNDER);
     }
 }

@@ -16,7 +16,7 @@ import jdk.incubator.vector.VectorSpecies;
 public final class VectorCeilingLoops implements CeilingLoops {
     private static final VectorSpecies<Float> FLOATS = Lanes.FLOATS;
     private static final VectorSpecies<Long> LONGS = VectorSpecies.of(long.class, FLOATS.vectorShape());
-    private static final VectorSpecies<Short> SHORTS = VectorSpecies.of(short.class, FLOATS.vectorShape());
+    private static final VectorSpecies<Short> SHORTS = Lanes.ALL_SHORTS;
     private static final int BYTES = LONGS.vectorByteSize();
     private static final int CHAINS = 12;
 
