@@ -1,5 +1,6 @@
 package awq4j.bench;
 
+import awq4j.eval.speed.Spread;
 import awq4j.kernel.AttentionShape;
 import awq4j.kernel.Backend;
 import awq4j.kernel.Buffer;
@@ -136,13 +137,15 @@ public final class AttentionSpeed {
                 limits[run] = roofline.floatsPerSecond(1);
             }
         }
+        double rate = Spread.of(rates).median();
+        double limit = Spread.of(limits).median();
         System.out.printf(
                 Locale.ROOT,
                 "  prompt of %d: %.1f of %.1f GFLOP/s, %.0f %%; storing a token %.2f us%n",
                 length,
-                median(rates) / 1e9,
-                median(limits) / 1e9,
-                100 * median(rates) / median(limits),
+                rate / 1e9,
+                limit / 1e9,
+                100 * rate / limit,
                 1e6 * stored / CHUNK);
     }
 
@@ -171,19 +174,15 @@ public final class AttentionSpeed {
                 limits[run] = roofline.readBytesPerSecond(1);
             }
         }
+        double rate = Spread.of(rates).median();
+        double limit = Spread.of(limits).median();
         System.out.printf(
                 Locale.ROOT,
                 "  decode at %d: %.0f us a layer, %.1f of %.1f GB/s, %.0f %%%n",
                 context,
-                1e6 * first.sizeBytes() / median(rates),
-                median(rates) / 1e9,
-                median(limits) / 1e9,
-                100 * median(rates) / median(limits));
-    }
-
-    private static double median(double[] values) {
-        double[] sorted = values.clone();
-        Arrays.sort(sorted);
-        return (sorted[(sorted.length - 1) / 2] + sorted[sorted.length / 2]) / 2;
+                1e6 * first.sizeBytes() / rate,
+                rate / 1e9,
+                limit / 1e9,
+                100 * rate / limit);
     }
 }

@@ -1,6 +1,7 @@
 package awq4j.bench;
 
 import awq4j.cache.SequenceCache;
+import awq4j.eval.speed.Spread;
 import awq4j.kernel.CpuBackend;
 import awq4j.kernel.CpuOptions;
 import awq4j.kernel.CpuOptions.Arithmetic;
@@ -113,8 +114,22 @@ public final class EndToEnd {
         }
         double decoded = decode.processor(backend.threads()) * model.bytesPerToken();
         double computed = prefill.processor(backend.threads()) * 2 * RandomLlama.packedWeights(layers);
-        report("decode", reply, decode, backend.threads(), "GB/s", decoded, median(reads));
-        report("prefill", prompt, prefill, backend.threads(), "GFLOP/s", computed, median(floats));
+        report(
+                "decode",
+                reply,
+                decode,
+                backend.threads(),
+                "GB/s",
+                decoded,
+                Spread.of(reads).median());
+        report(
+                "prefill",
+                prompt,
+                prefill,
+                backend.threads(),
+                "GFLOP/s",
+                computed,
+                Spread.of(floats).median());
     }
 
     private static void report(
@@ -169,23 +184,17 @@ public final class EndToEnd {
         }
 
         double wall() {
-            return median(wall);
+            return Spread.of(wall).median();
         }
 
         /** What {@code threads} undisturbed cores would give. */
         double processor(int threads) {
-            return threads * median(processor);
+            return threads * Spread.of(processor).median();
         }
 
         private static long processorNanos() {
             return ManagementFactory.getPlatformMXBean(com.sun.management.OperatingSystemMXBean.class)
                     .getProcessCpuTime();
         }
-    }
-
-    private static double median(double[] values) {
-        double[] sorted = values.clone();
-        Arrays.sort(sorted);
-        return (sorted[(sorted.length - 1) / 2] + sorted[sorted.length / 2]) / 2;
     }
 }

@@ -10,8 +10,15 @@ import java.util.Arrays;
  * @param most the largest
  */
 public record Spread(double median, double least, double most) {
-    /** @param values one or more */
-    static Spread of(double... values) {
+    /**
+     * Of some runs.
+     *
+     * @throws IllegalArgumentException if there is none
+     */
+    public static Spread of(double... values) {
+        if (values.length == 0) {
+            throw new IllegalArgumentException("spread: expected at least one value, found none");
+        }
         double[] sorted = values.clone();
         Arrays.sort(sorted);
         int n = sorted.length;

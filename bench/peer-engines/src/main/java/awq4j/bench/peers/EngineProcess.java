@@ -2,6 +2,7 @@ package awq4j.bench.peers;
 
 import awq4j.bench.peers.Engine.Reply;
 import awq4j.eval.speed.MemoryPeak;
+import awq4j.eval.speed.Spread;
 import java.io.PrintWriter;
 import java.io.StringWriter;
 import java.util.Locale;

@@ -1,5 +1,8 @@
 package awq4j.bench.peers;
 
+import awq4j.eval.speed.Spread;
+import java.math.BigDecimal;
+import java.math.RoundingMode;
 import java.util.Arrays;
 import java.util.Formatter;
 import java.util.List;
@@ -62,10 +65,10 @@ final class Report {
         out.format(
                 "  %-13s %26s %26s %7.2f %8.0f\n",
                 kind.label,
-                spread(kind, threads, Measurement::prefillPerSecond).text(1),
-                spread(kind, threads, Measurement::decodePerSecond).text(2),
+                text(spread(kind, threads, Measurement::prefillPerSecond), 1),
+                text(spread(kind, threads, Measurement::decodePerSecond), 2),
                 spread(kind, threads, Measurement::loadSeconds).median(),
-                spread(kind, threads, Measurement::peakMegabytes).max());
+                spread(kind, threads, Measurement::peakMegabytes).most());
     }
 
     private void ratios(Formatter out, EngineKind own, EngineKind kind, int threads) {
@@ -73,8 +76,8 @@ final class Report {
                 "  %s / %s: prefill %s, decode %s\n",
                 own.label,
                 kind.label,
-                ratio(own, kind, threads, Measurement::prefillPerSecond).text(2),
-                ratio(own, kind, threads, Measurement::decodePerSecond).text(2));
+                text(ratio(own, kind, threads, Measurement::prefillPerSecond), 2),
+                text(ratio(own, kind, threads, Measurement::decodePerSecond), 2));
     }
 
     private void words(Formatter out, EngineKind kind) {
@@ -129,7 +132,17 @@ final class Report {
     }
 
     private static void put(ObjectNode node, Spread spread) {
-        node.put("median", spread.median()).put("min", spread.min()).put("max", spread.max());
+        node.put("median", spread.median()).put("min", spread.least()).put("max", spread.most());
+    }
+
+    /** {@code 1.25 (1.20..1.31)}, with so many digits behind the point. */
+    private static String text(Spread spread, int digits) {
+        return rounded(spread.median(), digits) + " (" + rounded(spread.least(), digits) + ".."
+                + rounded(spread.most(), digits) + ")";
+    }
+
+    private static String rounded(double value, int digits) {
+        return BigDecimal.valueOf(value).setScale(digits, RoundingMode.HALF_UP).toPlainString();
     }
 
     /** The engine that others are held against. */
