@@ -16,7 +16,7 @@ public final class MalformedFileException extends RuntimeException {
      * @param message what was expected and what was found
      */
     public MalformedFileException(Path file, long offset, String message) {
-        super(name(file) + (offset >= 0 ? " @ " + offset : "") + ": " + message);
+        super(oneLine(name(file) + (offset >= 0 ? " @ " + offset : "") + ": " + message));
         this.file = file;
         this.offset = offset;
     }
@@ -48,6 +48,11 @@ public final class MalformedFileException extends RuntimeException {
     /** Byte offset of the fault, -1 if unknown. */
     public long offset() {
         return offset;
+    }
+
+    /** Names in files are untrusted: none may move the cursor of whoever prints the message. */
+    static String oneLine(String message) {
+        return message.replaceAll("[\\x00-\\x1f\\x7f-\\x9f]", "?");
     }
 
     private static String name(Path file) {

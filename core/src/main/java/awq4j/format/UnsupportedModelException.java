@@ -6,6 +6,6 @@ public final class UnsupportedModelException extends RuntimeException {
 
     /** @param message what was asked for, and what is supported instead */
     public UnsupportedModelException(String message) {
-        super(message);
+        super(MalformedFileException.oneLine(message));
     }
 }
