@@ -1,5 +1,6 @@
 package awq4j.kernel;
 
+import java.util.Arrays;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
@@ -253,11 +254,48 @@ final class CpuKernels implements Kernels {
                 to.rows() == wanted.length && to.columns() == from.columns(),
                 "gather",
                 () -> wanted.length + " rows of " + from.shape() + " into " + to.shape());
-        for (int row : wanted) {
-            expect(row >= 0 && row < from.rows(), "gather", () -> "row " + row + " of " + from.shape());
+        gather(x, wanted, 0, out);
+    }
+
+    @Override
+    public void gather(Buffer x, int[] wanted, int first, Buffer out) {
+        CpuBuffer from = own(x);
+        CpuBuffer to = own(out);
+        expect(to.columns() == from.columns(), "gather", () -> "rows of " + from.shape() + " into " + to.shape());
+        expectRows("gather", wanted, first, to.rows(), from);
+        for (int i = 0; i < to.rows(); i++) {
+            System.arraycopy(
+                    from.values(), wanted[first + i] * from.columns(), to.values(), i * to.columns(), to.columns());
         }
-        for (int i = 0; i < wanted.length; i++) {
-            System.arraycopy(from.values(), wanted[i] * from.columns(), to.values(), i * to.columns(), to.columns());
+    }
+
+    @Override
+    public void scatter(Buffer x, int[] wanted, float[] weights, int first, Buffer to) {
+        CpuBuffer from = own(x);
+        CpuBuffer target = own(to);
+        expect(
+                target.columns() == from.columns() && weights.length == wanted.length,
+                "scatter",
+                () -> from.shape() + " to rows of " + target.shape() + ", " + wanted.length + " rows, " + weights.length
+                        + " weights");
+        expectRows("scatter", wanted, first, from.rows(), target);
+        elements.scatter(from.values(), wanted, weights, first, target.values(), from.columns(), from.rows());
+    }
+
+    @Override
+    public void clear(Buffer x) {
+        CpuBuffer buffer = own(x);
+        Arrays.fill(buffer.values(), 0, buffer.rows() * buffer.columns(), 0);
+    }
+
+    private static void expectRows(String operation, int[] wanted, int first, int count, CpuBuffer of) {
+        expect(
+                first >= 0 && count <= wanted.length - first,
+                operation,
+                () -> count + " rows from " + first + " of a list of " + wanted.length);
+        for (int i = first; i < first + count; i++) {
+            int row = wanted[i];
+            expect(row >= 0 && row < of.rows(), operation, () -> "row " + row + " of " + of.shape());
         }
     }
 

@@ -9,6 +9,7 @@ final class CpuRows {
     static final int ELEMENTS = 8192;
 
     private static final float[] NONE = {};
+    private static final int[] NO_ROWS = {};
 
     private final RowKernels rows;
     private final ThreadTeam team;
@@ -18,11 +19,13 @@ final class CpuRows {
     private final ThreadTeam.Work activate = this::activate;
     private final ThreadTeam.Work gate = this::gate;
     private final ThreadTeam.Work add = this::add;
+    private final ThreadTeam.Work scatter = this::scatter;
 
     private float[] x = NONE;
     private float[] y = NONE;
     private float[] first = NONE;
     private float[] second = NONE;
+    private int[] targets = NO_ROWS;
     private int columns;
     private int stride;
     private int headDim;
@@ -47,6 +50,7 @@ final class CpuRows {
             y = NONE;
             first = NONE;
             second = NONE;
+            targets = NO_ROWS;
         }
     }
 
@@ -137,6 +141,23 @@ final class CpuRows {
     private void add(int from, int to, Scratch scratch) {
         for (int r = from; r < to; r++) {
             rows.add(x, r * stride, y, r * columns, columns);
+        }
+    }
+
+    /** Adds to rows of y, as the list names them from {@code first} on, {@code count} weighted rows of x. */
+    void scatter(float[] x, int[] list, float[] weights, int first, float[] y, int n, int count) {
+        this.x = x;
+        this.y = y;
+        this.first = weights;
+        targets = list;
+        columns = n;
+        stride = first;
+        run(count, step(n), scatter);
+    }
+
+    private void scatter(int from, int to, Scratch scratch) {
+        for (int r = from; r < to; r++) {
+            rows.addScaled(x, r * columns, first[stride + r], y, targets[stride + r] * columns, columns);
         }
     }
 }

@@ -69,4 +69,16 @@ public interface Kernels {
 
     /** {@code out[i] = x[rows[i]]}, [rows.length, x.columns]. */
     void gather(Buffer x, int[] rows, Buffer out);
+
+    /** {@code out[i] = x[rows[from + i]]} for each row of out: a stretch of a longer list. */
+    void gather(Buffer x, int[] rows, int from, Buffer out);
+
+    /**
+     * {@code to[rows[from + i]] += weights[from + i] * x[i]} for each row of x; the stretch names no row twice. Product
+     * and sum are rounded one after the other.
+     */
+    void scatter(Buffer x, int[] rows, float[] weights, int from, Buffer to);
+
+    /** {@code x = 0}. */
+    void clear(Buffer x);
 }

@@ -63,6 +63,9 @@ public interface RowKernels {
     /** {@code to[toAt + i] += x[xAt + i]} for i below n. */
     void add(float[] x, int xAt, float[] to, int toAt, int n);
 
+    /** {@code to[toAt + i] += factor * x[xAt + i]} for i below n; the product is rounded before it is added. */
+    void addScaled(float[] x, int xAt, float factor, float[] to, int toAt, int n);
+
     /** Tokens of one sequence that one call of {@link #attend} should take if there are as many. */
     int attendTokens(AttentionShape shape);
 

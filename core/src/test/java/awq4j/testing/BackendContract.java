@@ -1,6 +1,7 @@
 package awq4j.testing;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 import static org.assertj.core.api.Assertions.within;
 
 import awq4j.kernel.Activation;
@@ -262,6 +263,57 @@ public abstract class BackendContract {
         backend.kernels().gather(matrix(backend, x, 4), new int[] {3, 0, 3}, out.view(3));
         float[] last = Arrays.copyOfRange(x, 15, 20);
         assertThat(contents(backend, out, 3)).startsWith(last).endsWith(last);
+    }
+
+    @Test
+    void gatherCopiesAStretchOfAList() {
+        float[] x = Samples.floats(SEED, 4 * 5);
+        Buffer out = fenced(backend, 2, 5);
+        backend.kernels().gather(matrix(backend, x, 4), new int[] {9, 3, 1, 9}, 1, out.view(2));
+        assertThat(contents(backend, out, 2))
+                .startsWith(Arrays.copyOfRange(x, 15, 20))
+                .endsWith(Arrays.copyOfRange(x, 5, 10));
+    }
+
+    @Test
+    void scatterAddsWeightedRowsExactly() {
+        for (int n : sizes()) {
+            float[] x = Samples.floats(SEED + n, 3 * n);
+            float[] before = Samples.floats(SEED + 1, 5 * n);
+            int[] rows = {-1, 4, 0, 2, 99};
+            float[] weights = {7, 0.25f, 1 / 3f, -1.5f, 7};
+            Buffer to = fenced(backend, 5, n);
+            backend.write(before, to.view(5));
+            backend.kernels().scatter(matrix(backend, x, 3), rows, weights, 1, to.view(5));
+            float[] expected = before.clone();
+            for (int i = 0; i < x.length; i++) {
+                expected[rows[1 + i / n] * n + i % n] += weights[1 + i / n] * x[i];
+            }
+            assertThat(contents(backend, to, 5)).as("n=%d seed=%d", n, SEED).startsWith(expected);
+        }
+    }
+
+    @Test
+    void rowsOutsideAreRefused() {
+        Buffer x = matrix(backend, Samples.floats(SEED, 4 * 5), 4);
+        Buffer out = fenced(backend, 2, 5).view(2);
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> backend.kernels().gather(x, new int[] {0, 4}, 0, out))
+                .withMessage("gather: row 4 of [4, 5]");
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> backend.kernels().gather(x, new int[] {0, 1}, 1, out))
+                .withMessage("gather: 2 rows from 1 of a list of 2");
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> backend.kernels().scatter(out, new int[] {0, -1}, new float[2], 0, x))
+                .withMessage("scatter: row -1 of [4, 5]");
+    }
+
+    @Test
+    void clearZeroesItsRowsOnly() {
+        Buffer x = fenced(backend, 2, 33);
+        backend.write(Samples.floats(SEED, 2 * 33), x.view(2));
+        backend.kernels().clear(x.view(2));
+        assertThat(contents(backend, x, 2)).startsWith(new float[2 * 33]);
     }
 
     @Test

@@ -102,6 +102,13 @@ public final class ScalarRowKernels implements RowKernels {
     }
 
     @Override
+    public void addScaled(float[] x, int xAt, float factor, float[] to, int toAt, int n) {
+        for (int i = 0; i < n; i++) {
+            to[toAt + i] += factor * x[xAt + i];
+        }
+    }
+
+    @Override
     public int attendTokens(AttentionShape shape) {
         return 1;
     }

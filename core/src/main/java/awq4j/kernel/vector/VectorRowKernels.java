@@ -186,6 +186,19 @@ public final class VectorRowKernels implements RowKernels {
     }
 
     @Override
+    public void addScaled(float[] x, int xAt, float factor, float[] to, int toAt, int n) {
+        int i = 0;
+        for (int end = n - L; i <= end; i += L) {
+            FloatVector.fromArray(F, to, toAt + i)
+                    .add(FloatVector.fromArray(F, x, xAt + i).mul(factor))
+                    .intoArray(to, toAt + i);
+        }
+        for (; i < n; i++) {
+            to[toAt + i] += factor * x[xAt + i];
+        }
+    }
+
+    @Override
     public int attendTokens(AttentionShape shape) {
         return TiledAttention.tokens(shape);
     }
