@@ -13,7 +13,8 @@ import org.jspecify.annotations.Nullable;
  *   <li>{@link Dense}: {@code values} holds rows * columns elements; {@code scales} and {@code zeros} are null.
  *   <li>{@link Grouped}: {@code values} holds unsigned codes, {@link Grouped#rowBytes} bytes a row; two codes a byte
  *       up to four bits (even column in the low nibble), else one a byte. {@code scales} holds float32
- *       [rows, groups]; {@code zeros} holds bytes [rows, groups], or is null with {@link ZeroPoint#MIDDLE}.
+ *       [rows, groups]; {@code zeros} holds bytes [rows, groups], float32 biases with {@link ZeroPoint#FLOAT}, or is null
+ *       with {@link ZeroPoint#MIDDLE}.
  * </ul>
  *
  * @param name the tensor-name prefix, for example {@code model.layers.3.mlp.down_proj}; used in messages
@@ -39,7 +40,7 @@ public record Weight(
                 long groups = (long) rows * grouped.groups(columns);
                 expect(name, "values", values, (long) rows * grouped.rowBytes(columns));
                 expect(name, "scales", scales, groups * Float.BYTES);
-                expect(name, "zeros", zeros, grouped.zeroPoint() == ZeroPoint.INTEGER ? groups : 0);
+                expect(name, "zeros", zeros, groups * grouped.zeroPoint().bytes());
             }
         }
     }

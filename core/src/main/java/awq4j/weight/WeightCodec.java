@@ -4,6 +4,7 @@ import awq4j.tensor.Shape;
 import awq4j.tensor.Tensor;
 import awq4j.weight.WeightLayout.Dense;
 import awq4j.weight.WeightLayout.Grouped;
+import awq4j.weight.WeightLayout.ZeroPoint;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
@@ -27,7 +28,8 @@ public final class WeightCodec {
     }
 
     /**
-     * The values of one row as float32: {@code scale * (code - zero)}, the difference in integers, one rounding.
+     * The values of one row as float32: {@code scale * (code - zero)}, the difference in integers, or {@code scale * code
+     * + bias}; one rounding.
      *
      * @param out at least {@code weight.columns()} values
      */
@@ -40,10 +42,14 @@ public final class WeightCodec {
                 new Tensor(dense.dtype(), Shape.of(columns), part).copyTo(0, out, 0, columns);
             }
             case Grouped grouped -> {
+                boolean biased = grouped.zeroPoint() == ZeroPoint.FLOAT;
                 for (int k = 0; k < columns; k++) {
                     int g = k / grouped.groupSize();
-                    out[k] = scale(weight, grouped, row, g)
-                            * (code(weight, grouped, row, k) - zero(weight, grouped, row, g));
+                    int code = code(weight, grouped, row, k);
+                    float scale = scale(weight, grouped, row, g);
+                    out[k] = biased
+                            ? Math.fma(scale, code, bias(weight, grouped, row, g))
+                            : scale * (code - zero(weight, grouped, row, g));
                 }
             }
         }
@@ -63,7 +69,11 @@ public final class WeightCodec {
         return java.util.Objects.requireNonNull(weight.scales()).get(FLOAT, at * Float.BYTES);
     }
 
-    /** The zero of a group, in codes. */
+    /**
+     * The zero of a group, in codes.
+     *
+     * @throws IllegalArgumentException if the layout has biases in place of zeros
+     */
     public static int zero(Weight weight, Grouped layout, int row, int group) {
         return switch (layout.zeroPoint()) {
             case MIDDLE -> 1 << (layout.bits() - 1);
@@ -71,6 +81,20 @@ public final class WeightCodec {
                 long at = (long) row * layout.groups(weight.columns()) + group;
                 yield java.util.Objects.requireNonNull(weight.zeros()).get(ValueLayout.JAVA_BYTE, at) & 0xff;
             }
+            case FLOAT -> throw new IllegalArgumentException("weight " + weight.name() + " has biases, not zeros");
         };
+    }
+
+    /**
+     * What a group adds to scale * code: its bias.
+     *
+     * @throws IllegalArgumentException if the layout has zeros in place of biases
+     */
+    public static float bias(Weight weight, Grouped layout, int row, int group) {
+        if (layout.zeroPoint() != ZeroPoint.FLOAT) {
+            throw new IllegalArgumentException("weight " + weight.name() + " has zeros, not biases");
+        }
+        long at = (long) row * layout.groups(weight.columns()) + group;
+        return java.util.Objects.requireNonNull(weight.zeros()).get(FLOAT, at * Float.BYTES);
     }
 }

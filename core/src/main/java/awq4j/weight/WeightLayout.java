@@ -18,8 +18,8 @@ public sealed interface WeightLayout {
     }
 
     /**
-     * Unsigned codes in groups along a row: {@code value = scale * (code - zero)}, one (scale, zero) a group. The last
-     * group of a row may be shorter.
+     * Unsigned codes in groups along a row: {@code value = scale * (code - zero)}, one (scale, zero) a group; or, with
+     * {@link ZeroPoint#FLOAT}, {@code value = scale * code + bias}. The last group of a row may be shorter.
      *
      * @param bits width of a code, 2 to 8
      * @param groupSize columns that share a scale; the number of columns for one group a row
@@ -43,9 +43,7 @@ public sealed interface WeightLayout {
         /** Bytes of codes, scales and zeros of a whole weight. */
         public long sizeBytes(int rows, int columns) {
             long groups = (long) rows * groups(columns);
-            return (long) rows * rowBytes(columns)
-                    + groups * Float.BYTES
-                    + (zeroPoint == ZeroPoint.INTEGER ? groups : 0);
+            return (long) rows * rowBytes(columns) + groups * Float.BYTES + groups * zeroPoint.bytes();
         }
 
         /** Bits that one code takes in {@link Weight#values}: 4 up to four bits, else 8. */
@@ -62,8 +60,21 @@ public sealed interface WeightLayout {
     /** How the zero of a group is given. */
     enum ZeroPoint {
         /** Fixed at {@code 2^(bits - 1)}: symmetric quantization; no zeros are stored. */
-        MIDDLE,
+        MIDDLE(0),
         /** One unsigned integer a group, stored as a byte. */
-        INTEGER
+        INTEGER(1),
+        /** One float32 a group that is added to scale * code: the value of code 0, not a zero in codes. */
+        FLOAT(Float.BYTES);
+
+        private final int bytes;
+
+        ZeroPoint(int bytes) {
+            this.bytes = bytes;
+        }
+
+        /** Bytes a group in {@link Weight#zeros}. */
+        public int bytes() {
+            return bytes;
+        }
     }
 }

@@ -83,6 +83,18 @@ public abstract class BackendContract {
     }
 
     @Test
+    void codesWithBiasesAreTheDefinitions() {
+        for (int bits : new int[] {4, 5, 8}) {
+            for (int columns : sizes()) {
+                int group = new int[] {32, columns, 7, 256}[(columns + bits) % 4];
+                assertLinear(Samples.grouped(SEED + columns, 41, columns, bits, group, ZeroPoint.FLOAT), 1, 2, 7);
+            }
+        }
+        assertLinear(Samples.grouped(SEED, 70, 520, 4, 32, ZeroPoint.FLOAT), 1, 200);
+        assertLinear(Samples.grouped(SEED, 70, 521, 4, 32, ZeroPoint.FLOAT), 1, 200);
+    }
+
+    @Test
     void everyHeightIsTheDefinitions() {
         for (int rows : new int[] {1, 2, 3, 7, 8, 15, 16, 17, 31, 33, 64, 65, 129}) {
             assertLinear(Samples.grouped(SEED + rows, rows, 72, 4, 32, ZeroPoint.INTEGER), 1, 3, 6, 13);
@@ -137,7 +149,9 @@ public abstract class BackendContract {
                 Samples.dense(SEED, 9, 33, DType.F16),
                 Samples.dense(SEED, 9, 33, DType.BF16),
                 Samples.grouped(SEED, 9, 77, 4, 32, ZeroPoint.INTEGER),
-                Samples.grouped(SEED, 9, 77, 6, 9, ZeroPoint.MIDDLE))) {
+                Samples.grouped(SEED, 9, 77, 6, 9, ZeroPoint.MIDDLE),
+                Samples.grouped(SEED, 9, 77, 4, 32, ZeroPoint.FLOAT),
+                Samples.grouped(SEED, 9, 78, 5, 32, ZeroPoint.FLOAT))) {
             int[] ids = {8, 0, 3, 3};
             Buffer out = fenced(backend, ids.length, table.columns());
             backend.kernels().embed(backend.place(table), ids, out.view(ids.length));
@@ -363,7 +377,11 @@ public abstract class BackendContract {
 
     @Test
     void nonFiniteScaleStaysInItsRow() {
-        Weight weight = Samples.grouped(SEED, 40, 96, 4, 32, ZeroPoint.INTEGER);
+        assertNonFiniteScaleStaysInItsRow(Samples.grouped(SEED, 40, 96, 4, 32, ZeroPoint.INTEGER));
+        assertNonFiniteScaleStaysInItsRow(Samples.grouped(SEED, 40, 96, 4, 32, ZeroPoint.FLOAT));
+    }
+
+    private void assertNonFiniteScaleStaysInItsRow(Weight weight) {
         for (int n : new int[] {1, 5}) {
             float[] x = Samples.floats(SEED, n * 96);
             float[] clean = linear(backend, backend.place(weight), null, x, n);

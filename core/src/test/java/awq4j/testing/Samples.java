@@ -38,7 +38,8 @@ public final class Samples {
 
     /**
      * A grouped weight, on the heap: random codes; rows 0 to 3, as far as there are, have all codes least, all greatest,
-     * all equal to the zero, and scales of zero.
+     * all equal to the zero, and scales of zero. Biases and the scales beside them are float16 numbers if the number of
+     * columns is even.
      */
     public static Weight grouped(long seed, int rows, int columns, int bits, int groupSize, ZeroPoint zeroPoint) {
         var random = new SplittableRandom(seed);
@@ -47,11 +48,18 @@ public final class Samples {
         byte[] codes = new byte[rows * layout.rowBytes(columns)];
         float[] scales = new float[rows * groups];
         byte[] zeros = new byte[rows * groups];
+        float[] biases = new float[rows * groups];
         for (int r = 0; r < rows; r++) {
             for (int g = 0; g < groups; g++) {
                 scales[r * groups + g] = r == 3 ? 0 : 0.01f + 0.1f * (float) random.nextDouble();
                 zeros[r * groups + g] =
                         (byte) (zeroPoint == ZeroPoint.MIDDLE ? 1 << (bits - 1) : random.nextInt(1 << bits));
+                if (zeroPoint == ZeroPoint.FLOAT) {
+                    int at = r * groups + g;
+                    boolean half = columns % 2 == 0;
+                    biases[at] = rounded((float) random.nextDouble() - 0.5f, half);
+                    scales[at] = rounded(scales[at], half);
+                }
             }
             for (int k = 0; k < columns; k++) {
                 int code = random.nextInt(1 << bits);
@@ -76,6 +84,14 @@ public final class Samples {
                 layout,
                 MemorySegment.ofArray(codes),
                 MemorySegment.ofArray(scales),
-                zeroPoint == ZeroPoint.MIDDLE ? null : MemorySegment.ofArray(zeros));
+                switch (zeroPoint) {
+                    case MIDDLE -> null;
+                    case INTEGER -> MemorySegment.ofArray(zeros);
+                    case FLOAT -> MemorySegment.ofArray(biases);
+                });
+    }
+
+    private static float rounded(float value, boolean half) {
+        return half ? FloatFormats.roundToF16(value) : value;
     }
 }

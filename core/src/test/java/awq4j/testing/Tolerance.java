@@ -4,6 +4,7 @@ import awq4j.weight.Weight;
 import awq4j.weight.WeightCodec;
 import awq4j.weight.WeightLayout.Dense;
 import awq4j.weight.WeightLayout.Grouped;
+import awq4j.weight.WeightLayout.ZeroPoint;
 
 /** How far sums of float32 products may lie from the definition's. */
 public final class Tolerance {
@@ -23,7 +24,8 @@ public final class Tolerance {
 
     /**
      * For row {@code row} of a weight times the {@code columns} values of x from {@code at} on. Of coded weights the
-     * kernels may sum code * x and zero * x apart, and round in each sum: there a product's magnitude is that of both.
+     * kernels may sum code * x and zero * x (or bias * x) apart, and round in each sum: there a product's magnitude is
+     * that of both.
      */
     public static double ofRow(Weight weight, int row, float[] x, int at) {
         float[] values = new float[weight.columns()];
@@ -36,9 +38,10 @@ public final class Tolerance {
                         case Grouped grouped -> {
                             int group = k / grouped.groupSize();
                             double scale = Math.abs(WeightCodec.scale(weight, grouped, row, group));
-                            yield scale
-                                    * (WeightCodec.code(weight, grouped, row, k)
-                                            + WeightCodec.zero(weight, grouped, row, group));
+                            int code = WeightCodec.code(weight, grouped, row, k);
+                            yield grouped.zeroPoint() == ZeroPoint.FLOAT
+                                    ? scale * code + Math.abs(WeightCodec.bias(weight, grouped, row, group))
+                                    : scale * (code + WeightCodec.zero(weight, grouped, row, group));
                         }
                     };
         }

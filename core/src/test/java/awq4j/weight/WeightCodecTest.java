@@ -65,6 +65,44 @@ class WeightCodecTest {
     }
 
     @Test
+    void aBiasIsTheValueOfCodeZero() {
+        var layout = new Grouped(4, 2, ZeroPoint.FLOAT);
+        var scales = MemorySegment.ofArray(new float[] {2, -0.5f});
+        var biases = MemorySegment.ofArray(new float[] {-3, 0.25f});
+        var weight = new Weight("w", 1, 3, layout, of(new byte[] {(byte) 0xf0, 0x04}), scales, biases);
+        assertThat(WeightCodec.decode(weight)).containsExactly(-3, 27, -1.75f);
+        assertThat(WeightCodec.bias(weight, layout, 0, 1)).isEqualTo(0.25f);
+        assertThatThrownBy(() -> WeightCodec.zero(weight, layout, 0, 0))
+                .isInstanceOf(IllegalArgumentException.class)
+                .hasMessage("weight w has biases, not zeros");
+        assertThatThrownBy(() -> new Weight("w", 1, 3, layout, of(new byte[2]), scales, of(new byte[2])))
+                .hasMessage("weight w: zeros takes 8 bytes, memory has 2");
+        assertThat(layout.sizeBytes(3, 5)).isEqualTo(3 * (3 + 3 * 4 + 3 * 4));
+    }
+
+    /** Every product of a float16 and a code is a float, so only the sum is rounded; double holds both exactly. */
+    @Test
+    void halfScalesAndBiasesDecodeToTheNearestFloat() {
+        var layout = new Grouped(8, 1, ZeroPoint.FLOAT);
+        var random = new java.util.SplittableRandom(11);
+        for (int i = 0; i < 200_000; i++) {
+            float scale = Float.float16ToFloat((short) random.nextInt(0x7c00));
+            float bias = -Float.float16ToFloat((short) random.nextInt(0x7c00));
+            int code = random.nextInt(256);
+            var weight = new Weight(
+                    "w",
+                    1,
+                    1,
+                    layout,
+                    of(new byte[] {(byte) code}),
+                    MemorySegment.ofArray(new float[] {scale}),
+                    MemorySegment.ofArray(new float[] {bias}));
+            assertThat(WeightCodec.decode(weight)[0]).isEqualTo((float) ((double) scale * code + bias));
+            assertThat(WeightCodec.decode(weight)[0]).isEqualTo(scale * code + bias);
+        }
+    }
+
+    @Test
     void partsOfAnotherSizeAreRefused() {
         var layout = new Grouped(4, 2, ZeroPoint.INTEGER);
         var scales = MemorySegment.ofArray(new float[3]);

@@ -172,11 +172,15 @@ public final class AwqPacking {
     /**
      * Packs a quantized linear; scales are rounded to float16, which loses nothing if they were chosen among them.
      *
-     * @throws IllegalArgumentException if the weight is dense or does not fit, see {@link #fits}
+     * @throws IllegalArgumentException if the weight is dense, has biases, or does not fit, see {@link #fits}
      */
     public static Packed pack(Weight weight) {
         if (!(weight.layout() instanceof Grouped layout)) {
             throw new IllegalArgumentException("weight " + weight.name() + " is not quantized: " + weight.layout());
+        }
+        if (layout.zeroPoint() == ZeroPoint.FLOAT) {
+            throw new IllegalArgumentException(
+                    "weight " + weight.name() + " has biases, the packing holds zeros: " + layout);
         }
         Version version = Version.forBits(layout.bits());
         int rows = weight.rows();

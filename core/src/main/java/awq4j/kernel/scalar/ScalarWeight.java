@@ -12,6 +12,7 @@ import awq4j.weight.WeightCodec;
 import awq4j.weight.WeightLayout;
 import awq4j.weight.WeightLayout.Dense;
 import awq4j.weight.WeightLayout.Grouped;
+import awq4j.weight.WeightLayout.ZeroPoint;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import org.jspecify.annotations.Nullable;
@@ -138,8 +139,15 @@ final class ScalarWeight implements CpuWeight {
         int columns = weight.columns();
         for (int group = 0, k = 0; k < columns; group++) {
             float scale = WeightCodec.scale(weight, layout, row, group);
-            int zero = WeightCodec.zero(weight, layout, row, group);
             int end = Math.min(columns, k + layout.groupSize());
+            if (layout.zeroPoint() == ZeroPoint.FLOAT) {
+                float bias = WeightCodec.bias(weight, layout, row, group);
+                for (; k < end; k++) {
+                    out[at + k] = Math.fma(scale, WeightCodec.code(weight, layout, row, k), bias);
+                }
+                continue;
+            }
+            int zero = WeightCodec.zero(weight, layout, row, group);
             for (; k < end; k++) {
                 out[at + k] = scale * (WeightCodec.code(weight, layout, row, k) - zero);
             }

@@ -2,6 +2,7 @@ package awq4j.kernel.vector;
 
 import awq4j.kernel.Precision;
 import awq4j.weight.WeightLayout.Grouped;
+import awq4j.weight.WeightLayout.ZeroPoint;
 
 /**
  * How codes lie in the 32-bit lane of their row, and how groups follow each other. A lane has 8 codes of 4 bits or 4 of
@@ -15,10 +16,19 @@ import awq4j.weight.WeightLayout.Grouped;
  * @param groupSize columns of a group, without padding
  * @param groups in a row
  * @param blocks in a group, a power of two
- * @param halves whether scale and zero of a row share a lane, the scale in float16; else each has one
+ * @param halves whether scale and zero (or bias) of a row share a lane, the floats in float16; else each has one
+ * @param biased whether a bias stands in place of the zero
  * @param sourceGroupSize columns that share a scale in the weight
  */
-record CodeOrder(int bits, int groupSize, int columns, int groups, int blocks, boolean halves, int sourceGroupSize) {
+record CodeOrder(
+        int bits,
+        int groupSize,
+        int columns,
+        int groups,
+        int blocks,
+        boolean halves,
+        boolean biased,
+        int sourceGroupSize) {
     /** Vectors of codes in a block: their products fit 16-bit sums. */
     static final int LOADS = 4;
 
@@ -31,7 +41,14 @@ record CodeOrder(int bits, int groupSize, int columns, int groups, int blocks, b
         int codes = LOADS * 32 / layout.storageBits();
         int blocks = powerOfTwo(Math.ceilDiv(group, codes));
         return new CodeOrder(
-                layout.storageBits(), group, columns, Math.ceilDiv(columns, group), blocks, halves, source);
+                layout.storageBits(),
+                group,
+                columns,
+                Math.ceilDiv(columns, group),
+                blocks,
+                halves,
+                layout.zeroPoint() == ZeroPoint.FLOAT,
+                source);
     }
 
     private static int divisor(int size) {

@@ -79,12 +79,13 @@ final class EightBits {
 
     /** As {@link FourBits#decode}. */
     static void decode(MemorySegment w, long at, CodeOrder order, MemorySegment tile, long tileAt) {
-        FloatVector scale = GroupScales.scale(w, at, order.halves());
-        FloatVector zero = GroupScales.zero(w, at, order.halves());
+        FloatVector scale = GroupScales.scale(w, at, order);
+        FloatVector zero = GroupScales.zero(w, at, order);
+        FloatVector bias = GroupScales.bias(w, at, order);
         int loads = order.blocks() * CodeOrder.LOADS;
         long codes = at + order.headBytes();
-        decodeHalf(w, codes, loads, 0, scale, zero, tile, tileAt);
-        decodeHalf(w, codes, loads, 16, scale, zero, tile, tileAt + COLUMN);
+        decodeHalf(w, codes, loads, 0, scale, zero, bias, tile, tileAt);
+        decodeHalf(w, codes, loads, 16, scale, zero, bias, tile, tileAt + COLUMN);
     }
 
     private static void decodeHalf(
@@ -94,15 +95,19 @@ final class EightBits {
             int shift,
             FloatVector scale,
             FloatVector zero,
+            FloatVector bias,
             MemorySegment tile,
             long tileAt) {
         for (int j = 0; j < loads; j++) {
             IntVector v = IntVector.fromMemorySegment(I, w, codes + j * B, LE).lanewise(VectorOperators.LSHR, shift);
             long o = tileAt + j * (4 * COLUMN);
-            ((FloatVector) v.and(0xff).convert(I2F, 0)).sub(zero).mul(scale).intoMemorySegment(tile, o, LE);
+            ((FloatVector) v.and(0xff).convert(I2F, 0))
+                    .sub(zero)
+                    .fma(scale, bias)
+                    .intoMemorySegment(tile, o, LE);
             ((FloatVector) v.lanewise(VectorOperators.LSHR, 8).and(0xff).convert(I2F, 0))
                     .sub(zero)
-                    .mul(scale)
+                    .fma(scale, bias)
                     .intoMemorySegment(tile, o + 2 * COLUMN, LE);
         }
     }

@@ -210,18 +210,19 @@ final class FourBits {
     }
 
     /**
-     * Decodes a group as scale * (code - zero), columns in the matrix's order, {@link Lanes#PAIR} floats apart.
+     * Decodes a group as scale * (code - zero) + bias, columns in the matrix's order, {@link Lanes#PAIR} floats apart.
      *
      * @param at where the group begins
      * @param tile float matrix, aligned to vectors, from byte {@code tileAt} on
      */
     static void decode(MemorySegment w, long at, CodeOrder order, MemorySegment tile, long tileAt) {
-        FloatVector scale = GroupScales.scale(w, at, order.halves());
-        FloatVector zero = GroupScales.zero(w, at, order.halves());
+        FloatVector scale = GroupScales.scale(w, at, order);
+        FloatVector zero = GroupScales.zero(w, at, order);
+        FloatVector bias = GroupScales.bias(w, at, order);
         int loads = order.blocks() * CodeOrder.LOADS;
         long codes = at + order.headBytes();
-        decodeHalf(w, codes, loads, 0, scale, zero, tile, tileAt);
-        decodeHalf(w, codes, loads, 16, scale, zero, tile, tileAt + COLUMN);
+        decodeHalf(w, codes, loads, 0, scale, zero, bias, tile, tileAt);
+        decodeHalf(w, codes, loads, 16, scale, zero, bias, tile, tileAt + COLUMN);
     }
 
     /** Every second column; all eight in one loop are more than the compiler agrees to inline. */
@@ -232,23 +233,27 @@ final class FourBits {
             int shift,
             FloatVector scale,
             FloatVector zero,
+            FloatVector bias,
             MemorySegment tile,
             long tileAt) {
         for (int j = 0; j < loads; j++) {
             IntVector v = IntVector.fromMemorySegment(I, w, codes + j * B, LE).lanewise(VectorOperators.LSHR, shift);
             long o = tileAt + j * (8 * COLUMN);
-            ((FloatVector) v.and(0xf).convert(I2F, 0)).sub(zero).mul(scale).intoMemorySegment(tile, o, LE);
+            ((FloatVector) v.and(0xf).convert(I2F, 0))
+                    .sub(zero)
+                    .fma(scale, bias)
+                    .intoMemorySegment(tile, o, LE);
             ((FloatVector) v.lanewise(VectorOperators.LSHR, 4).and(0xf).convert(I2F, 0))
                     .sub(zero)
-                    .mul(scale)
+                    .fma(scale, bias)
                     .intoMemorySegment(tile, o + 2 * COLUMN, LE);
             ((FloatVector) v.lanewise(VectorOperators.LSHR, 8).and(0xf).convert(I2F, 0))
                     .sub(zero)
-                    .mul(scale)
+                    .fma(scale, bias)
                     .intoMemorySegment(tile, o + 4 * COLUMN, LE);
             ((FloatVector) v.lanewise(VectorOperators.LSHR, 12).and(0xf).convert(I2F, 0))
                     .sub(zero)
-                    .mul(scale)
+                    .fma(scale, bias)
                     .intoMemorySegment(tile, o + 6 * COLUMN, LE);
         }
     }

@@ -7,7 +7,10 @@ import jdk.incubator.vector.IntVector;
 import jdk.incubator.vector.VectorOperators;
 import jdk.incubator.vector.VectorSpecies;
 
-/** What becomes of a group's sums: {@code out += scale * (sum - zero * activations)}, for a vector of rows. */
+/**
+ * What becomes of a group's sums: {@code out += scale * (sum - zero * activations)}, or {@code out += scale * sum + bias *
+ * activations}, for a vector of rows.
+ */
 final class GroupScales {
     private static final VectorSpecies<Float> F = Lanes.FLOATS;
     private static final VectorSpecies<Integer> I = Lanes.INTS;
@@ -17,21 +20,37 @@ final class GroupScales {
     private GroupScales() {}
 
     /** The scales of a group that begins at {@code at}. */
-    static FloatVector scale(MemorySegment w, long at, boolean halves) {
-        return halves ? half(IntVector.fromMemorySegment(I, w, at, LE)) : FloatVector.fromMemorySegment(F, w, at, LE);
+    static FloatVector scale(MemorySegment w, long at, CodeOrder order) {
+        return order.halves()
+                ? upperHalf(IntVector.fromMemorySegment(I, w, at, LE).lanewise(VectorOperators.LSHL, 16))
+                : FloatVector.fromMemorySegment(F, w, at, LE);
     }
 
-    /** The zeros of a group that begins at {@code at}. */
-    static FloatVector zero(MemorySegment w, long at, boolean halves) {
+    /** The zeros of a group that begins at {@code at}; 0 if it has biases. */
+    static FloatVector zero(MemorySegment w, long at, CodeOrder order) {
+        return order.biased() ? FloatVector.zero(F) : zero(w, at, order.halves());
+    }
+
+    private static FloatVector zero(MemorySegment w, long at, boolean halves) {
         return halves
                 ? upper(IntVector.fromMemorySegment(I, w, at, LE))
                 : FloatVector.fromMemorySegment(F, w, at + Lanes.BYTES, LE);
     }
 
-    /** The float16 in the lower half of each lane; finite, so that moving its bits and a multiplication are exact. */
-    private static FloatVector half(IntVector head) {
-        return head.lanewise(VectorOperators.LSHL, 16)
-                .lanewise(VectorOperators.ASHR, 3)
+    /** The biases of a group that begins at {@code at}; 0 if it has zeros. */
+    static FloatVector bias(MemorySegment w, long at, CodeOrder order) {
+        return order.biased() ? bias(w, at, order.halves()) : FloatVector.zero(F);
+    }
+
+    private static FloatVector bias(MemorySegment w, long at, boolean halves) {
+        return halves
+                ? upperHalf(IntVector.fromMemorySegment(I, w, at, LE))
+                : FloatVector.fromMemorySegment(F, w, at + Lanes.BYTES, LE);
+    }
+
+    /** The float16 in the upper half of each lane; finite, so that moving its bits and a multiplication are exact. */
+    private static FloatVector upperHalf(IntVector head) {
+        return head.lanewise(VectorOperators.ASHR, 3)
                 .and(HalfFloats.BITS)
                 .reinterpretAsFloats()
                 .mul(HalfFloats.BIAS);
@@ -62,6 +81,7 @@ final class GroupScales {
         int blocks = order.blocks();
         int bytes = order.groupBytes();
         boolean halves = order.halves();
+        boolean biased = order.biased();
         FloatVector total = FloatVector.fromArray(F, out, outAt);
         for (int g = 0; g < groups; g++) {
             int from = sumsAt + g * blocks * L;
@@ -70,9 +90,13 @@ final class GroupScales {
                 sum = sum.add(FloatVector.fromArray(F, sums, from + b * L));
             }
             long place = at + (long) g * bytes;
-            total = zero(w, place, halves)
-                    .fma(FloatVector.broadcast(F, -activations[activationsAt + g]), sum)
-                    .fma(scale(w, place, halves), total);
+            float shift = activations[activationsAt + g];
+            if (biased) {
+                total = bias(w, place, halves).fma(FloatVector.broadcast(F, shift), total);
+            } else {
+                sum = zero(w, place, halves).fma(FloatVector.broadcast(F, -shift), sum);
+            }
+            total = sum.fma(scale(w, place, order), total);
         }
         total.intoArray(out, outAt);
     }
@@ -100,6 +124,7 @@ final class GroupScales {
         int blocks = order.blocks();
         int bytes = order.groupBytes();
         boolean halves = order.halves();
+        boolean biased = order.biased();
         FloatVector total = FloatVector.fromArray(F, out, outAt);
         for (int g = 0; g < groups; g++) {
             int from = sumsAt + g * blocks * L;
@@ -108,11 +133,15 @@ final class GroupScales {
                 sum = sum.add(IntVector.fromArray(I, sums, from + b * L));
             }
             long place = at + (long) g * bytes;
-            total = zero(w, place, halves)
-                    .fma(FloatVector.broadcast(F, -rounded[activationsAt + g]), (FloatVector)
-                            sum.convert(VectorOperators.I2F, 0))
-                    .mul(rounded[scalesAt + g])
-                    .fma(scale(w, place, halves), total);
+            FloatVector codes = (FloatVector) sum.convert(VectorOperators.I2F, 0);
+            float step = rounded[scalesAt + g];
+            float shift = rounded[activationsAt + g];
+            if (biased) {
+                total = bias(w, place, halves).fma(FloatVector.broadcast(F, step * shift), total);
+            } else {
+                codes = zero(w, place, halves).fma(FloatVector.broadcast(F, -shift), codes);
+            }
+            total = codes.mul(step).fma(scale(w, place, order), total);
         }
         total.intoArray(out, outAt);
     }

@@ -8,6 +8,7 @@ import awq4j.weight.PackedMatrix;
 import awq4j.weight.Weight;
 import awq4j.weight.WeightCodec;
 import awq4j.weight.WeightLayout.Grouped;
+import awq4j.weight.WeightLayout.ZeroPoint;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
@@ -16,7 +17,7 @@ import java.util.Arrays;
 
 /**
  * Codes with rows in lanes, off the heap, aligned to cache lines: for each vector of rows, each group, its scales and
- * zeros, then blocks of codes as {@link CodeOrder} has them. Decode and prefill read the same copy. The memory is freed
+ * zeros (or biases), then blocks of codes as {@link CodeOrder} has them. Decode and prefill read the same copy. The memory is freed
  * when the weight is collected.
  */
 final class PackedWeight extends TiledWeight {
@@ -88,19 +89,22 @@ final class PackedWeight extends TiledWeight {
         return Math.ceilDiv(sizeBytes(), ALIGNMENT) * ALIGNMENT;
     }
 
-    /** Whether every scale is a float16. */
+    /** Whether every scale is a finite float16, and every bias. */
     private static boolean halves(Weight weight, Grouped layout) {
         int groups = layout.groups(weight.columns());
         for (int r = 0; r < weight.rows(); r++) {
             for (int g = 0; g < groups; g++) {
-                float scale = WeightCodec.scale(weight, layout, r, g);
-                boolean same = Float.float16ToFloat(Float.floatToFloat16(scale)) == scale;
-                if (!same || Float.isInfinite(scale)) {
+                if (!isHalf(WeightCodec.scale(weight, layout, r, g))
+                        || (layout.zeroPoint() == ZeroPoint.FLOAT && !isHalf(WeightCodec.bias(weight, layout, r, g)))) {
                     return false;
                 }
             }
         }
         return true;
+    }
+
+    private static boolean isHalf(float value) {
+        return Float.isFinite(value) && Float.float16ToFloat(Float.floatToFloat16(value)) == value;
     }
 
     private void pack(Weight weight, Grouped layout, int from, int to) {
@@ -117,10 +121,12 @@ final class PackedWeight extends TiledWeight {
         long lane = row % L * (long) Float.BYTES;
         for (int g = 0; g < order.groups(); g++) {
             long at = order.place(row / L, g) + lane;
-            packHead(
-                    at,
-                    WeightCodec.scale(weight, layout, row, order.source(g)),
-                    WeightCodec.zero(weight, layout, row, order.source(g)));
+            float scale = WeightCodec.scale(weight, layout, row, order.source(g));
+            if (order.biased()) {
+                packBiased(at, scale, WeightCodec.bias(weight, layout, row, order.source(g)));
+            } else {
+                packHead(at, scale, WeightCodec.zero(weight, layout, row, order.source(g)));
+            }
             int end = order.start(g) + order.length(g);
             long to = at + order.headBytes();
             for (int from = order.start(g); from < end; from += order.codes(), to += Lanes.BYTES) {
@@ -136,6 +142,15 @@ final class PackedWeight extends TiledWeight {
         } else {
             memory.set(FLOAT, at, scale);
             memory.set(FLOAT, at + Lanes.BYTES, zero);
+        }
+    }
+
+    private void packBiased(long at, float scale, float bias) {
+        if (order.halves()) {
+            memory.set(INT, at, (Float.floatToFloat16(bias) << 16) | (Float.floatToFloat16(scale) & 0xffff));
+        } else {
+            memory.set(FLOAT, at, scale);
+            memory.set(FLOAT, at + Lanes.BYTES, bias);
         }
     }
 
@@ -166,11 +181,16 @@ final class PackedWeight extends TiledWeight {
             long from = order.place(row / L, g) + row % L * (long) Float.BYTES;
             int head = memory.get(INT, from);
             float scale = order.halves() ? Float.float16ToFloat((short) head) : memory.get(FLOAT, from);
-            float zero = order.halves() ? head >>> 16 : memory.get(FLOAT, from + Lanes.BYTES);
+            float second;
+            if (order.halves()) {
+                second = order.biased() ? Float.float16ToFloat((short) (head >>> 16)) : head >>> 16;
+            } else {
+                second = memory.get(FLOAT, from + Lanes.BYTES);
+            }
             for (int k = 0; k < order.length(g); k++) {
                 int codes = memory.get(INT, from + order.headBytes() + (long) k / order.codes() * Lanes.BYTES);
                 int code = (codes >>> (order.bits() * order.placeOf(k % order.codes()))) & order.mask();
-                out[at + order.start(g) + k] = scale * (code - zero);
+                out[at + order.start(g) + k] = order.biased() ? Math.fma(scale, code, second) : scale * (code - second);
             }
         }
     }
