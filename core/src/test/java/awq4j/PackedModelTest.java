@@ -8,10 +8,12 @@ import awq4j.format.Checkpoints;
 import awq4j.format.MalformedFileException;
 import awq4j.format.packed.PackedFile;
 import awq4j.kernel.Backend;
+import awq4j.kernel.Buffer;
 import awq4j.kernel.CpuBackend;
 import awq4j.kernel.CpuOptions;
 import awq4j.kernel.CpuOptions.Arithmetic;
 import awq4j.kernel.KvBuffer.KvPrecision;
+import awq4j.kernel.PlacedWeight;
 import awq4j.kernel.Precision;
 import awq4j.model.PackedModel;
 import awq4j.model.StepBatch;
@@ -25,12 +27,15 @@ import awq4j.quant.checkpoint.QuantizeSettings;
 import awq4j.tensor.DType;
 import awq4j.testing.RandomModels;
 import awq4j.testing.RandomModels.Sizes;
+import awq4j.testing.Samples;
 import awq4j.testing.SmallDisk;
 import awq4j.weight.PackedMatrix;
+import awq4j.weight.WeightLayout.ZeroPoint;
 import java.io.IOException;
 import java.io.RandomAccessFile;
 import java.io.UncheckedIOException;
 import java.lang.foreign.Arena;
+import java.lang.foreign.ValueLayout;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
@@ -180,6 +185,41 @@ class PackedModelTest {
                     .hasMessageStartingWith("matrix w: expected the order rows")
                     .hasMessageEndingWith("found cols-v1");
         }
+    }
+
+    @Test
+    void theOrderOfInputsIsKept() {
+        var plain = Samples.grouped(7, 70, 160, 4, 32, ZeroPoint.INTEGER);
+        for (Precision precision : Precision.values()) {
+            var options = new CpuOptions(Arithmetic.VECTOR, precision, 2);
+            try (var backend = CpuBackend.open(options)) {
+                PlacedWeight placed = backend.place(Samples.inRandomOrder(8, plain));
+                PackedMatrix kept = backend.packed(placed).orElseThrow();
+                assertThat(kept.order()).startsWith("rows").endsWith("-gathered");
+                float[] x = Samples.floats(9, 160);
+                assertThat(product(backend, backend.place(kept), x))
+                        .containsExactly(product(backend, placed, x))
+                        .isNotEqualTo(product(backend, backend.place(plain), x));
+                long end = kept.memory().byteSize() - 160 * Integer.BYTES;
+                kept.memory().set(ValueLayout.JAVA_INT, end, 160);
+                assertThatThrownBy(() -> backend.place(kept))
+                        .hasMessage("matrix grouped: input order: expected each of 0 to 159 once, found 160 at 0");
+                var cut = new PackedMatrix(
+                        "w", 70, 160, kept.layout(), kept.order(), kept.memory().asSlice(0, 64));
+                assertThatThrownBy(() -> backend.place(cut))
+                        .hasMessage("matrix w: expected 640 bytes of input order at its end, found 64");
+            }
+        }
+    }
+
+    private static float[] product(Backend backend, PlacedWeight weight, float[] x) {
+        Buffer from = backend.allocate(1, x.length);
+        Buffer to = backend.allocate(1, weight.rows());
+        backend.write(x, from);
+        backend.kernels().linear(weight, null, from, to);
+        float[] out = new float[weight.rows()];
+        backend.read(to, out);
+        return out;
     }
 
     @Test

@@ -1,5 +1,6 @@
 package awq4j.kernel;
 
+import awq4j.weight.InputOrder;
 import java.util.Arrays;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
@@ -13,6 +14,7 @@ final class CpuKernels implements Kernels {
 
     private final ThreadTeam team;
     private final LinearProduct product = new LinearProduct();
+    private final ThreadTeam.Work gathering = product::gather;
     private final ThreadTeam.Work preparation = product::prepare;
     private final ThreadTeam.Work multiplication = product::multiply;
     private final CpuRows elements;
@@ -66,8 +68,17 @@ final class CpuKernels implements Kernels {
                     "embed",
                     () -> "row " + id + " of table " + weight.name() + ", which has " + weight.rows());
         }
+        InputOrder order = weight.inputOrder();
+        if (order == null) {
+            for (int i = 0; i < ids.length; i++) {
+                weight.decodeRow(ids[i], to.values(), i * to.columns());
+            }
+            return;
+        }
+        float[] stored = new float[weight.columns()];
         for (int i = 0; i < ids.length; i++) {
-            weight.decodeRow(ids[i], to.values(), i * to.columns());
+            weight.decodeRow(ids[i], stored, 0);
+            order.scatter(stored, 0, to.values(), i * to.columns());
         }
     }
 
@@ -105,6 +116,11 @@ final class CpuKernels implements Kernels {
         int n = x.rows();
         product.set(weight, bias, x.values(), n, out.values());
         try {
+            if (product.gathers()) {
+                product.reserveGathered();
+                team.run(n, CpuRows.step(weight.columns()), gathering);
+                product.useGathered();
+            }
             int floats = weight.preparedFloats(n);
             int ints = weight.preparedInts(n);
             if (floats + ints > 0) {

@@ -1,5 +1,6 @@
 package awq4j.kernel;
 
+import awq4j.weight.InputOrder;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -7,6 +8,14 @@ import org.jspecify.annotations.Nullable;
  * ranges of rows, in any order and on any threads; the result of a row depends on neither.
  */
 public interface CpuWeight extends PlacedWeight {
+    /**
+     * Which input each column meets, null if column i meets input i. Whoever calls the other operations puts activations
+     * into this order, and takes decoded rows out of it.
+     */
+    default @Nullable InputOrder inputOrder() {
+        return null;
+    }
+
     /** Writes the values of one row, [columns], to {@code out} from {@code at} on. */
     void decodeRow(int row, float[] out, int at);
 

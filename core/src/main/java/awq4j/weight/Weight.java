@@ -18,6 +18,7 @@ import org.jspecify.annotations.Nullable;
  * </ul>
  *
  * @param name the tensor-name prefix, for example {@code model.layers.3.mlp.down_proj}; used in messages
+ * @param inputOrder which input each stored column meets, null if column i meets input i; groups run over stored columns
  */
 public record Weight(
         String name,
@@ -26,7 +27,8 @@ public record Weight(
         WeightLayout layout,
         MemorySegment values,
         @Nullable MemorySegment scales,
-        @Nullable MemorySegment zeros) {
+        @Nullable MemorySegment zeros,
+        @Nullable InputOrder inputOrder) {
     /** @throws IllegalArgumentException if a part has not the size that shape and layout ask for */
     public Weight {
         switch (layout) {
@@ -43,6 +45,22 @@ public record Weight(
                 expect(name, "zeros", zeros, groups * grouped.zeroPoint().bytes());
             }
         }
+        if (inputOrder != null && inputOrder.size() != columns) {
+            throw new IllegalArgumentException(
+                    "weight " + name + ": input order of " + inputOrder.size() + " columns, weight has " + columns);
+        }
+    }
+
+    /** A weight whose columns are in the order of its inputs. */
+    public Weight(
+            String name,
+            int rows,
+            int columns,
+            WeightLayout layout,
+            MemorySegment values,
+            @Nullable MemorySegment scales,
+            @Nullable MemorySegment zeros) {
+        this(name, rows, columns, layout, values, scales, zeros, null);
     }
 
     /** A dense float32 weight over {@code values} [rows, columns], which it does not copy. */

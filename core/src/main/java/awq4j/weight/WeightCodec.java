@@ -28,12 +28,23 @@ public final class WeightCodec {
     }
 
     /**
-     * The values of one row as float32: {@code scale * (code - zero)}, the difference in integers, or {@code scale * code
-     * + bias}; one rounding.
+     * The values of one row as float32, in the order of the inputs: {@code scale * (code - zero)}, the difference in
+     * integers, or {@code scale * code + bias}; one rounding.
      *
      * @param out at least {@code weight.columns()} values
      */
     public static void decodeRow(Weight weight, int row, float[] out) {
+        InputOrder order = weight.inputOrder();
+        if (order == null) {
+            decodeStored(weight, row, out);
+            return;
+        }
+        float[] stored = new float[weight.columns()];
+        decodeStored(weight, row, stored);
+        order.scatter(stored, 0, out, 0);
+    }
+
+    private static void decodeStored(Weight weight, int row, float[] out) {
         int columns = weight.columns();
         switch (weight.layout()) {
             case Dense dense -> {
@@ -55,7 +66,7 @@ public final class WeightCodec {
         }
     }
 
-    /** The unsigned code at a place. */
+    /** The unsigned code at a place; {@code column} is the stored one. */
     public static int code(Weight weight, Grouped layout, int row, int column) {
         long start = (long) row * layout.rowBytes(weight.columns());
         return layout.storageBits() == 4

@@ -109,6 +109,47 @@ public abstract class BackendContract {
         assertLinear(Samples.dense(SEED, 70, 300, DType.F32), 200);
     }
 
+    @Test
+    void columnsMeetTheirInputsInAnyOrder() {
+        for (int bits : new int[] {2, 3, 4, 8}) {
+            for (int columns : new int[] {1, 2, 33, 128, 255, 640}) {
+                Weight plain = Samples.grouped(SEED + columns, 41, columns, bits, 32, ZeroPoint.INTEGER);
+                Weight ordered = Samples.inRandomOrder(SEED + bits, plain);
+                assertLinear(ordered, 1, 2, 7);
+                for (int n : new int[] {1, 2, 7, 150}) {
+                    assertGathers(plain, ordered, n);
+                }
+            }
+        }
+        assertGathers(
+                Samples.dense(SEED, 41, 96, DType.F16),
+                Samples.inRandomOrder(SEED, Samples.dense(SEED, 41, 96, DType.F16)),
+                5);
+    }
+
+    /** What the weight without order gives for gathered activations, bit for bit; and what the dense weight gives. */
+    private void assertGathers(Weight plain, Weight ordered, int n) {
+        int columns = plain.columns();
+        float[] x = Samples.floats(SEED + 2, n * columns);
+        float[] gathered = new float[x.length];
+        for (int t = 0; t < n; t++) {
+            ordered.inputOrder().gather(x, t * columns, gathered, t * columns);
+        }
+        float[] actual = linear(backend, backend.place(ordered), null, x, n);
+        assertThat(actual)
+                .as("%s of %d tokens", describe(plain), n)
+                .containsExactly(linear(backend, backend.place(plain), null, gathered, n));
+        if (precision() == Precision.W4A16) {
+            Weight dense = Weight.ofFloats("dense", ordered.rows(), columns, WeightCodec.decode(ordered));
+            float[] expected = linear(scalar, scalar.place(dense), null, x, n);
+            for (int i = 0; i < expected.length; i++) {
+                int at = i / ordered.rows() * columns;
+                double bound = Tolerance.ofRow(ordered, i % ordered.rows(), x, at) + 2 * Math.ulp(expected[i]);
+                assertThat(actual[i]).isCloseTo(expected[i], within((float) bound));
+            }
+        }
+    }
+
     private void assertLinear(Weight weight, int... tokens) {
         PlacedWeight placed = backend.place(weight);
         PlacedWeight defined = scalar.place(weight);
@@ -151,7 +192,8 @@ public abstract class BackendContract {
                 Samples.grouped(SEED, 9, 77, 4, 32, ZeroPoint.INTEGER),
                 Samples.grouped(SEED, 9, 77, 6, 9, ZeroPoint.MIDDLE),
                 Samples.grouped(SEED, 9, 77, 4, 32, ZeroPoint.FLOAT),
-                Samples.grouped(SEED, 9, 78, 5, 32, ZeroPoint.FLOAT))) {
+                Samples.grouped(SEED, 9, 78, 5, 32, ZeroPoint.FLOAT),
+                Samples.inRandomOrder(SEED, Samples.grouped(SEED, 9, 77, 4, 32, ZeroPoint.INTEGER)))) {
             int[] ids = {8, 0, 3, 3};
             Buffer out = fenced(backend, ids.length, table.columns());
             backend.kernels().embed(backend.place(table), ids, out.view(ids.length));

@@ -2,6 +2,7 @@ package awq4j.testing;
 
 import awq4j.tensor.DType;
 import awq4j.tensor.FloatFormats;
+import awq4j.weight.InputOrder;
 import awq4j.weight.Weight;
 import awq4j.weight.WeightLayout.Dense;
 import awq4j.weight.WeightLayout.Grouped;
@@ -34,6 +35,26 @@ public final class Samples {
             bits[i] = dtype == DType.F16 ? Float.floatToFloat16(values[i]) : FloatFormats.floatToBf16(values[i]);
         }
         return new Weight("dense", rows, columns, new Dense(dtype), MemorySegment.ofArray(bits), null, null);
+    }
+
+    /** The weight with its stored columns meeting inputs in a random order. */
+    public static Weight inRandomOrder(long seed, Weight weight) {
+        var random = new SplittableRandom(seed);
+        int[] inputs = new int[weight.columns()];
+        for (int i = 0; i < inputs.length; i++) {
+            int other = random.nextInt(i + 1);
+            inputs[i] = inputs[other];
+            inputs[other] = i;
+        }
+        return new Weight(
+                weight.name(),
+                weight.rows(),
+                weight.columns(),
+                weight.layout(),
+                weight.values(),
+                weight.scales(),
+                weight.zeros(),
+                InputOrder.of(inputs));
     }
 
     /**

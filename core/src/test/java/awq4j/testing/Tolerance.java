@@ -1,5 +1,6 @@
 package awq4j.testing;
 
+import awq4j.weight.InputOrder;
 import awq4j.weight.Weight;
 import awq4j.weight.WeightCodec;
 import awq4j.weight.WeightLayout.Dense;
@@ -31,10 +32,12 @@ public final class Tolerance {
         float[] values = new float[weight.columns()];
         WeightCodec.decodeRow(weight, row, values);
         double magnitude = 0;
+        InputOrder order = weight.inputOrder();
         for (int k = 0; k < values.length; k++) {
-            magnitude += Math.abs((double) x[at + k])
+            int input = order == null ? k : order.input(k);
+            magnitude += Math.abs((double) x[at + input])
                     * switch (weight.layout()) {
-                        case Dense ignored -> Math.abs(values[k]);
+                        case Dense ignored -> Math.abs(values[input]);
                         case Grouped grouped -> {
                             int group = k / grouped.groupSize();
                             double scale = Math.abs(WeightCodec.scale(weight, grouped, row, group));

@@ -103,6 +103,40 @@ class WeightCodecTest {
     }
 
     @Test
+    void rowsAreDecodedInTheOrderOfTheInputs() {
+        var layout = new Grouped(4, 2, ZeroPoint.MIDDLE);
+        var scales = MemorySegment.ofArray(new float[] {1, 10});
+        var weight = new Weight(
+                "w", 1, 4, layout, of(new byte[] {(byte) 0xa9, (byte) 0xcb}), scales, null, InputOrder.of(2, 0, 3, 1));
+        assertThat(WeightCodec.decode(weight)).containsExactly(2, 40, 1, 30);
+        assertThat(WeightCodec.code(weight, layout, 0, 0)).isEqualTo(9);
+    }
+
+    @Test
+    void inputOrderIsAPermutation() {
+        InputOrder order = InputOrder.of(2, 0, 1);
+        float[] stored = new float[4];
+        order.gather(new float[] {0, 10, 11, 12}, 1, stored, 0);
+        assertThat(stored).containsExactly(12, 10, 11, 0);
+        float[] back = new float[3];
+        order.scatter(stored, 0, back, 0);
+        assertThat(back).containsExactly(10, 11, 12);
+        var memory = MemorySegment.ofArray(new int[3]);
+        order.write(memory);
+        assertThat(InputOrder.read(memory, 3)).isEqualTo(order).hasSameHashCodeAs(order);
+        assertThatThrownBy(() -> InputOrder.of(0, 2, 2))
+                .hasMessage("input order: expected each of 0 to 2 once, found 2 again at 2");
+        assertThatThrownBy(() -> InputOrder.of(0, -1))
+                .hasMessage("input order: expected each of 0 to 1 once, found -1 at 1");
+        assertThatThrownBy(() -> InputOrder.of(0, 2))
+                .hasMessage("input order: expected each of 0 to 1 once, found 2 at 1");
+        var scales = MemorySegment.ofArray(new float[2]);
+        assertThatThrownBy(() -> new Weight(
+                        "w", 1, 4, new Grouped(4, 2, ZeroPoint.MIDDLE), of(new byte[2]), scales, null, order))
+                .hasMessage("weight w: input order of 3 columns, weight has 4");
+    }
+
+    @Test
     void partsOfAnotherSizeAreRefused() {
         var layout = new Grouped(4, 2, ZeroPoint.INTEGER);
         var scales = MemorySegment.ofArray(new float[3]);

@@ -7,6 +7,7 @@ import awq4j.kernel.Prepared;
 import awq4j.kernel.Scratch;
 import awq4j.tensor.Shape;
 import awq4j.tensor.Tensor;
+import awq4j.weight.InputOrder;
 import awq4j.weight.Weight;
 import awq4j.weight.WeightCodec;
 import awq4j.weight.WeightLayout;
@@ -42,7 +43,8 @@ final class ScalarWeight implements CpuWeight {
                         weight.layout(),
                         onHeap(weight.values()),
                         weight.scales() == null ? null : onHeap(weight.scales()),
-                        weight.zeros() == null ? null : onHeap(weight.zeros()));
+                        weight.zeros() == null ? null : onHeap(weight.zeros()),
+                        weight.inputOrder());
         };
     }
 
@@ -73,6 +75,11 @@ final class ScalarWeight implements CpuWeight {
     @Override
     public long sizeBytes() {
         return weight.sizeBytes();
+    }
+
+    @Override
+    public @Nullable InputOrder inputOrder() {
+        return weight.inputOrder();
     }
 
     @Override

@@ -4,6 +4,7 @@ import awq4j.kernel.Precision;
 import awq4j.kernel.Prepared;
 import awq4j.kernel.Scratch;
 import awq4j.kernel.Split;
+import awq4j.weight.InputOrder;
 import awq4j.weight.PackedMatrix;
 import awq4j.weight.Weight;
 import awq4j.weight.WeightCodec;
@@ -14,6 +15,7 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
 import java.util.Arrays;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Codes with rows in lanes, off the heap, aligned to cache lines: for each vector of rows, each group, its scales and
@@ -38,6 +40,9 @@ final class PackedWeight extends TiledWeight {
     private static final String HALVES = ORDER + "f16";
     private static final String FLOATS = ORDER + "f32";
 
+    /** Behind the order of a matrix whose memory ends with its {@link InputOrder}. */
+    private static final String GATHERED = "-gathered";
+
     private final CodeOrder order;
     private final int vectors;
     private final MemorySegment memory;
@@ -48,24 +53,28 @@ final class PackedWeight extends TiledWeight {
         this.order = CodeOrder.of(layout, weight.columns(), halves(weight, layout));
         this.vectors = (weight.rows() + L - 1) / L;
         this.rounds = precision == Precision.W4A8 && order.bits() == 4;
-        this.memory = Arena.ofAuto().allocate(memoryBytes(), ALIGNMENT);
+        this.memory = Arena.ofAuto().allocate(memoryBytes(weight.inputOrder() != null), ALIGNMENT);
+        if (weight.inputOrder() != null) {
+            weight.inputOrder().write(memory.asSlice(wholeLines(sizeBytes())));
+        }
         split.over(vectors, 1, (from, to) -> pack(weight, layout, from * L, Math.min(weight.rows(), to * L)));
     }
 
     /** Takes in what {@link #toMatrix} gave. */
     PackedWeight(PackedMatrix packed, Precision precision) {
-        super(packed.name(), packed.rows(), packed.columns(), packed.layout());
+        super(packed.name(), packed.rows(), packed.columns(), packed.layout(), inputOrder(packed));
         if (!reads(packed.order())) {
             throw new IllegalArgumentException("matrix " + packed.name() + ": expected the order " + HALVES + " or "
                     + FLOATS + ", found " + packed.order());
         }
         this.order =
-                CodeOrder.of(packed.layout(), packed.columns(), packed.order().equals(HALVES));
+                CodeOrder.of(packed.layout(), packed.columns(), packed.order().startsWith(HALVES));
         this.vectors = (packed.rows() - 1) / L + 1;
         this.rounds = precision == Precision.W4A8 && order.bits() == 4;
         this.memory = packed.memory();
-        if (memory.byteSize() != memoryBytes()) {
-            throw new IllegalArgumentException("matrix " + packed.name() + ": expected " + memoryBytes()
+        long expected = memoryBytes(inputOrder() != null);
+        if (memory.byteSize() != expected) {
+            throw new IllegalArgumentException("matrix " + packed.name() + ": expected " + expected
                     + " bytes in the order " + packed.order() + ", found " + memory.byteSize());
         }
         if (memory.address() % ALIGNMENT != 0) {
@@ -75,18 +84,45 @@ final class PackedWeight extends TiledWeight {
     }
 
     static boolean reads(String order) {
-        return order.equals(HALVES) || order.equals(FLOATS);
+        String codes = order.endsWith(GATHERED) ? order.substring(0, order.length() - GATHERED.length()) : order;
+        return codes.equals(HALVES) || codes.equals(FLOATS);
+    }
+
+    private static @Nullable InputOrder inputOrder(PackedMatrix packed) {
+        if (!packed.order().endsWith(GATHERED)) {
+            return null;
+        }
+        long bytes = inputOrderBytes(packed.columns());
+        long size = packed.memory().byteSize();
+        if (size < bytes) {
+            throw new IllegalArgumentException("matrix " + packed.name() + ": expected " + bytes
+                    + " bytes of input order at its end, found " + size);
+        }
+        try {
+            return InputOrder.read(packed.memory().asSlice(size - bytes), packed.columns());
+        } catch (IllegalArgumentException e) {
+            throw new IllegalArgumentException("matrix " + packed.name() + ": " + e.getMessage());
+        }
+    }
+
+    private static long inputOrderBytes(int columns) {
+        return wholeLines((long) columns * Integer.BYTES);
+    }
+
+    /** Whole cache lines, so that matrices that follow each other in a file are all aligned. */
+    private static long wholeLines(long bytes) {
+        return Math.ceilDiv(bytes, ALIGNMENT) * ALIGNMENT;
     }
 
     /** What another run can take in. */
     PackedMatrix toMatrix() {
-        return new PackedMatrix(
-                name(), rows(), columns(), (Grouped) layout(), order.halves() ? HALVES : FLOATS, memory);
+        String codes = order.halves() ? HALVES : FLOATS;
+        String named = inputOrder() == null ? codes : codes + GATHERED;
+        return new PackedMatrix(name(), rows(), columns(), (Grouped) layout(), named, memory);
     }
 
-    /** Bytes of memory: whole cache lines, so that matrices that follow each other in a file are all aligned. */
-    private long memoryBytes() {
-        return Math.ceilDiv(sizeBytes(), ALIGNMENT) * ALIGNMENT;
+    private long memoryBytes(boolean gathered) {
+        return wholeLines(sizeBytes()) + (gathered ? inputOrderBytes(columns()) : 0);
     }
 
     /** Whether every scale is a finite float16, and every bias. */

@@ -3,6 +3,7 @@ package awq4j.kernel.vector;
 import awq4j.kernel.CpuWeight;
 import awq4j.kernel.Prepared;
 import awq4j.kernel.Scratch;
+import awq4j.weight.InputOrder;
 import awq4j.weight.Weight;
 import awq4j.weight.WeightLayout;
 import java.lang.foreign.MemorySegment;
@@ -26,16 +27,18 @@ abstract class TiledWeight implements CpuWeight {
     private final int rows;
     private final int columns;
     private final WeightLayout layout;
+    private final @Nullable InputOrder inputOrder;
 
     TiledWeight(Weight weight) {
-        this(weight.name(), weight.rows(), weight.columns(), weight.layout());
+        this(weight.name(), weight.rows(), weight.columns(), weight.layout(), weight.inputOrder());
     }
 
-    TiledWeight(String name, int rows, int columns, WeightLayout layout) {
+    TiledWeight(String name, int rows, int columns, WeightLayout layout, @Nullable InputOrder inputOrder) {
         this.name = name;
         this.rows = rows;
         this.columns = columns;
         this.layout = layout;
+        this.inputOrder = inputOrder;
     }
 
     /** Columns with padding. */
@@ -85,6 +88,11 @@ abstract class TiledWeight implements CpuWeight {
     @Override
     public final WeightLayout layout() {
         return layout;
+    }
+
+    @Override
+    public final @Nullable InputOrder inputOrder() {
+        return inputOrder;
     }
 
     @Override
