@@ -14,7 +14,6 @@ import awq4j.kernel.CpuOptions;
 import awq4j.kernel.KvBuffer.KvPrecision;
 import awq4j.model.ModelSpec;
 import awq4j.model.PackedModel;
-import awq4j.model.Positions;
 import awq4j.model.Transformer;
 import awq4j.model.family.Families;
 import awq4j.runtime.Generation;
@@ -189,7 +188,7 @@ public final class LanguageModel implements AutoCloseable {
     private static int contextLength(Transformer transformer, Options options) {
         int wanted = options.contextLength();
         int most = transformer.maxPositions();
-        if (wanted > most && transformer.spec().positions() instanceof Positions.Learned) {
+        if (wanted > most && transformer.spec().embedding().positions() != null) {
             throw new IllegalArgumentException("a context of " + wanted + " tokens is more than the " + most
                     + " positions that the model has learned");
         }

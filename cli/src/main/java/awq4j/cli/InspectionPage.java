@@ -6,13 +6,13 @@ import awq4j.model.BlockSpec;
 import awq4j.model.Mlp;
 import awq4j.model.ModelSpec;
 import awq4j.model.ParameterCount;
-import awq4j.model.Positions;
 import awq4j.model.RopeScaling;
 import awq4j.quant.MemoryEstimate;
 import awq4j.quant.calibration.Calibration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
+import java.util.Objects;
 import java.util.stream.Collectors;
 
 /** An {@link Inspection} for people, in 80 columns. */
@@ -73,7 +73,7 @@ final class InspectionPage {
                     case Mlp.Plain plain ->
                         "width " + Figures.grouped(plain.input().rows()) + ", " + name(plain.activation());
                 });
-        line("context", Figures.grouped(model.contextLength()) + " tokens, " + positions(model.positions()));
+        line("context", Figures.grouped(model.contextLength()) + " tokens, " + positions(model));
         line(
                 "vocabulary",
                 Figures.grouped(model.vocabulary()) + " tokens, output projection "
@@ -246,19 +246,34 @@ final class InspectionPage {
         return windows.isEmpty() ? "" : ", window of " + Figures.grouped(windows.getFirst());
     }
 
-    private static String positions(Positions positions) {
-        return switch (positions) {
-            case Positions.Learned learned -> "learned positions";
-            case Positions.Rotary rotary ->
-                "rotary positions"
-                        + switch (rotary.scaling()) {
-                            case RopeScaling.Default plain -> "";
-                            case RopeScaling.LinearInterpolation linear ->
-                                ", linear scaling by " + number(linear.factor());
-                            case RopeScaling.DynamicNtk dynamic -> ", dynamic scaling by " + number(dynamic.factor());
-                            case RopeScaling.Llama3 llama -> ", llama3 scaling by " + number(llama.factor());
-                            case RopeScaling.Yarn yarn -> ", yarn scaling by " + number(yarn.factor());
-                        };
+    private static String positions(ModelSpec model) {
+        if (model.embedding().positions() != null) {
+            return "learned positions";
+        }
+        var rotaries = model.blocks().stream()
+                .map(block -> block.attention().rotary())
+                .filter(Objects::nonNull)
+                .distinct()
+                .toList();
+        if (rotaries.isEmpty()) {
+            boolean alibi = model.blocks().getFirst().attention().shape().alibiSlopes() != null;
+            return alibi ? "ALiBi positions" : "no positions";
+        }
+        return "rotary positions"
+                + rotaries.stream()
+                        .map(rotary -> scaling(rotary.scaling()))
+                        .filter(text -> !text.isEmpty())
+                        .findFirst()
+                        .orElse("");
+    }
+
+    private static String scaling(RopeScaling scaling) {
+        return switch (scaling) {
+            case RopeScaling.Default plain -> "";
+            case RopeScaling.LinearInterpolation linear -> ", linear scaling by " + number(linear.factor());
+            case RopeScaling.DynamicNtk dynamic -> ", dynamic scaling by " + number(dynamic.factor());
+            case RopeScaling.Llama3 llama -> ", llama3 scaling by " + number(llama.factor());
+            case RopeScaling.Yarn yarn -> ", yarn scaling by " + number(yarn.factor());
         };
     }
 

@@ -5,8 +5,8 @@ import awq4j.format.Checkpoint.Quantization;
 import awq4j.format.awq.AwqPacking;
 import awq4j.format.awq.AwqPacking.Version;
 import awq4j.model.BlockSpec;
-import awq4j.model.Linear;
 import awq4j.model.ModelSpec;
+import awq4j.model.StoredMatrix;
 import awq4j.weight.WeightLayout.Grouped;
 import awq4j.weight.WeightLayout.ZeroPoint;
 import java.util.ArrayList;
@@ -17,7 +17,7 @@ import java.util.Map;
 /**
  * Which linears of a quantized model are packed.
  *
- * @param total linears of all blocks
+ * @param total stored matrices of all blocks
  * @param packed how many of them are packed
  * @param headPacked whether the output projection is
  * @param plain the others, by the reason why they were left alone
@@ -32,7 +32,7 @@ record LinearFacts(int total, int packed, boolean headPacked, Map<String, List<S
         int packed = 0;
         long memory = 0;
         for (BlockSpec block : model.blocks()) {
-            for (Linear linear : block.linears()) {
+            for (StoredMatrix linear : StoredMatrix.of(block.linears())) {
                 total++;
                 memory += memory(linear, checkpoint, stated);
                 if (packed(linear.name(), checkpoint)) {
@@ -43,9 +43,10 @@ record LinearFacts(int total, int packed, boolean headPacked, Map<String, List<S
                 }
             }
         }
-        memory += memory(new Linear(model.embedding(), model.vocabulary(), model.hidden(), false), checkpoint, stated);
-        memory += model.tied() ? 0 : memory(model.head(), checkpoint, stated);
-        return new LinearFacts(total, packed, packed(model.head().name(), checkpoint), plain, memory);
+        for (StoredMatrix outer : StoredMatrix.of(model.outerLinears())) {
+            memory += memory(outer, checkpoint, stated);
+        }
+        return new LinearFacts(total, packed, packed(model.head().linear().name(), checkpoint), plain, memory);
     }
 
     private static boolean packed(String name, Checkpoint checkpoint) {
@@ -53,7 +54,7 @@ record LinearFacts(int total, int packed, boolean headPacked, Map<String, List<S
     }
 
     private static long memory(
-            Linear linear, Checkpoint checkpoint, @org.jspecify.annotations.Nullable Quantization stated) {
+            StoredMatrix linear, Checkpoint checkpoint, @org.jspecify.annotations.Nullable Quantization stated) {
         if (packed(linear.name(), checkpoint) && stated != null) {
             int group = stated.groupSize() == -1 ? linear.columns() : stated.groupSize();
             return new Grouped(stated.bits(), group, ZeroPoint.INTEGER).sizeBytes(linear.rows(), linear.columns());
@@ -62,7 +63,7 @@ record LinearFacts(int total, int packed, boolean headPacked, Map<String, List<S
         return checkpoint.has(name) ? checkpoint.tensor(name).data().byteSize() : 0;
     }
 
-    private static String reason(Linear linear, Quantization stated) {
+    private static String reason(StoredMatrix linear, Quantization stated) {
         for (String part : stated.excluded()) {
             if (linear.name().contains(part)) {
                 return "left out by modules_to_not_convert";

@@ -4,10 +4,11 @@ import awq4j.kernel.AttentionShape;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The attention of a block: projections, optional per-head norms on queries and keys (before rotation), shape.
+ * The attention of a block: projections, optional norms on queries and keys (before rotation), shape.
  *
- * @param queryNorm RMS norm over headDim values, null without
- * @param keyNorm RMS norm over headDim values, null without
+ * @param queryNorm RMS norm of queries, by head or over all heads as its size says; null without
+ * @param keyNorm RMS norm of keys, null without
+ * @param rotary how queries and keys turn with their positions, null if they do not
  */
 public record AttentionSpec(
         AttentionShape shape,
@@ -16,4 +17,5 @@ public record AttentionSpec(
         Linear value,
         Linear output,
         @Nullable Norm queryNorm,
-        @Nullable Norm keyNorm) {}
+        @Nullable Norm keyNorm,
+        @Nullable Rotary rotary) {}

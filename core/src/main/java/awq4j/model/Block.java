@@ -6,59 +6,39 @@ import awq4j.kernel.Kernels;
 import awq4j.kernel.KvBuffer;
 import java.util.HashMap;
 import java.util.Map;
-import org.jspecify.annotations.Nullable;
 
 /** One decoder layer on a device: runs whole for inference, in parts for the search of scales. */
 public final class Block {
     private final Backend backend;
     private final BlockSpec spec;
     private final Map<String, PlacedLinear> linears;
-    private final PlacedNorm attentionNorm;
-    private final PlacedNorm mlpNorm;
-    private final @Nullable PlacedNorm queryNorm;
-    private final @Nullable PlacedNorm keyNorm;
+    private final Map<Norm, PlacedNorm> norms;
 
-    private Block(
-            Backend backend,
-            BlockSpec spec,
-            Map<String, PlacedLinear> linears,
-            PlacedNorm attentionNorm,
-            PlacedNorm mlpNorm,
-            @Nullable PlacedNorm queryNorm,
-            @Nullable PlacedNorm keyNorm) {
+    private Block(Backend backend, BlockSpec spec, Map<String, PlacedLinear> linears, Map<Norm, PlacedNorm> norms) {
         this.backend = backend;
         this.spec = spec;
         this.linears = linears;
-        this.attentionNorm = attentionNorm;
-        this.mlpNorm = mlpNorm;
-        this.queryNorm = queryNorm;
-        this.keyNorm = keyNorm;
+        this.norms = norms;
     }
 
     /** Takes a block in. */
-    public static Block place(Backend backend, BlockSpec spec, int hidden, Parameters parameters) {
+    public static Block place(Backend backend, BlockSpec spec, Parameters parameters) {
         var linears = new HashMap<String, PlacedLinear>();
         for (Linear linear : spec.linears()) {
             linears.put(linear.name(), PlacedLinear.place(backend, linear, parameters));
         }
-        int headDim = spec.attention().shape().headDim();
-        Norm query = spec.attention().queryNorm();
-        Norm key = spec.attention().keyNorm();
-        return new Block(
-                backend,
-                spec,
-                linears,
-                PlacedNorm.place(backend, spec.attentionNorm(), hidden, parameters),
-                PlacedNorm.place(backend, spec.mlpNorm(), hidden, parameters),
-                query == null ? null : PlacedNorm.place(backend, query, headDim, parameters),
-                key == null ? null : PlacedNorm.place(backend, key, headDim, parameters));
+        var norms = new HashMap<Norm, PlacedNorm>();
+        for (Norm norm : spec.norms()) {
+            norms.put(norm, PlacedNorm.place(backend, norm, parameters));
+        }
+        return new Block(backend, spec, linears, norms);
     }
 
     /** This block with some linears replaced, by name. */
     public Block with(Map<String, PlacedLinear> replaced) {
         var all = new HashMap<>(linears);
         all.putAll(replaced);
-        return new Block(backend, spec, all, attentionNorm, mlpNorm, queryNorm, keyNorm);
+        return new Block(backend, spec, all, norms);
     }
 
     /** The declaration. */
@@ -74,7 +54,7 @@ public final class Block {
     }
 
     /**
-     * {@code h = h + attention(norm(h)); h = h + mlp(norm(h))}, in place.
+     * The whole layer, in place.
      *
      * @param work prepared for this batch
      * @param caches this layer's keys and values, by sequence
@@ -83,15 +63,66 @@ public final class Block {
     public void forward(Workspace work, StepBatch batch, KvBuffer[] caches, Buffer h, Taps taps) {
         Buffer normed = work.rows(batch.rows()).normed();
         Buffer added = work.rows(batch.rows()).added();
-        attentionNorm.apply(backend, h, normed);
-        attention(work, batch, caches, normed, added, taps);
-        tap(taps, ".attention", added);
-        backend.kernels().add(added, h);
-        mlpNorm.apply(backend, h, normed);
-        mlp(work, normed, added, taps);
-        tap(taps, ".mlp", added);
-        backend.kernels().add(added, h);
+        switch (spec.residual()) {
+            case Residual.Sequential own -> {
+                norm(own.attention(), h, normed);
+                attention(work, batch, caches, normed, added, taps);
+                add(".attention", added, h, taps);
+                norm(own.mlp(), h, normed);
+                mlp(work, normed, added, taps);
+                add(".mlp", added, h, taps);
+            }
+            case Residual.Parallel own -> {
+                norm(own.attention(), h, normed);
+                attention(work, batch, caches, normed, added, taps);
+                if (!own.shared()) {
+                    norm(own.mlp(), h, normed); // before h changes
+                }
+                add(".attention", added, h, taps);
+                mlp(work, normed, added, taps);
+                add(".mlp", added, h, taps);
+            }
+            case Residual.PostNorm own -> {
+                attention(work, batch, caches, h, added, taps);
+                add(".attention", added, h, taps);
+                norm(own.attention(), h, h);
+                mlp(work, h, added, taps);
+                add(".mlp", added, h, taps);
+                norm(own.mlp(), h, h);
+            }
+            case Residual.Sandwich own -> {
+                norm(own.attention(), h, normed);
+                attention(work, batch, caches, normed, added, taps);
+                norm(own.afterAttention(), added, added);
+                add(".attention", added, h, taps);
+                norm(own.mlp(), h, normed);
+                mlp(work, normed, added, taps);
+                norm(own.afterMlp(), added, added);
+                add(".mlp", added, h, taps);
+            }
+            case Residual.OutputNorm own -> {
+                attention(work, batch, caches, h, added, taps);
+                norm(own.attention(), added, added);
+                add(".attention", added, h, taps);
+                mlp(work, h, added, taps);
+                norm(own.mlp(), added, added);
+                add(".mlp", added, h, taps);
+            }
+        }
         tap(taps, ".output", h);
+    }
+
+    private void norm(Norm norm, Buffer x, Buffer out) {
+        PlacedNorm placed = norms.get(norm);
+        if (placed == null) {
+            throw new IllegalStateException("block " + spec.index() + " has no norm " + norm.name());
+        }
+        placed.apply(backend, x, out);
+    }
+
+    private void add(String point, Buffer added, Buffer h, Taps taps) {
+        tap(taps, point, added);
+        backend.kernels().add(added, h);
     }
 
     private void tap(Taps taps, String point, Buffer value) {
@@ -116,14 +147,15 @@ public final class Block {
         apply(attention.query(), x, q, taps);
         apply(attention.key(), x, k, taps);
         apply(attention.value(), x, v, taps);
-        if (queryNorm != null && keyNorm != null) {
-            queryNorm.apply(backend, q, q);
-            keyNorm.apply(backend, k, k);
+        if (attention.queryNorm() != null && attention.keyNorm() != null) {
+            norm(attention.queryNorm(), q, q);
+            norm(attention.keyNorm(), k, k);
         }
-        if (rows.cos() != null && rows.sin() != null) {
+        Workspace.Tables tables = work.tables(spec, rows);
+        if (tables != null) {
             int headDim = attention.shape().headDim();
-            kernels.rotate(q, headDim, rows.cos(), rows.sin());
-            kernels.rotate(k, headDim, rows.cos(), rows.sin());
+            kernels.rotate(q, headDim, tables.cos(), tables.sin());
+            kernels.rotate(k, headDim, tables.cos(), tables.sin());
         }
         kernels.store(k, v, batch.positions(), batch.sequences(), caches);
         kernels.attend(q, attention.shape(), batch.positions(), batch.sequences(), caches, rows.attended());

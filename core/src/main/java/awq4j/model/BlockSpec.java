@@ -1,16 +1,17 @@
 package awq4j.model;
 
 import java.util.List;
+import java.util.Objects;
 import java.util.stream.Stream;
 
 /**
- * One decoder layer as data: {@code h = h + attention(norm(h)); h = h + mlp(norm(h))}.
+ * One decoder layer as data.
  *
  * @param index layer number, from 0
+ * @param residual how attention and MLP are joined, and with which norms
  * @param scaleGroups AWQ's groups in folding order
  */
-public record BlockSpec(
-        int index, Norm attentionNorm, AttentionSpec attention, Norm mlpNorm, Mlp mlp, List<ScaleGroup> scaleGroups) {
+public record BlockSpec(int index, Residual residual, AttentionSpec attention, Mlp mlp, List<ScaleGroup> scaleGroups) {
     /** Copies the list. */
     public BlockSpec {
         scaleGroups = List.copyOf(scaleGroups);
@@ -19,18 +20,28 @@ public record BlockSpec(
     /** All linears, in the order in which they run. */
     public List<Linear> linears() {
         var first = Stream.of(attention.query(), attention.key(), attention.value(), attention.output());
-        var second = switch (mlp) {
-            case Mlp.Gated gated -> Stream.of(gated.gate(), gated.up(), gated.down());
-            case Mlp.Plain plain -> Stream.of(plain.input(), plain.output());
-        };
-        return Stream.concat(first, second).toList();
+        return Stream.concat(first, mlp.linears().stream()).toList();
     }
 
-    /** All norms, per-head ones included. */
+    /** All norms, those of queries and keys included. */
     public List<Norm> norms() {
-        return Stream.of(attentionNorm, attention.queryNorm(), attention.keyNorm(), mlpNorm)
-                .filter(java.util.Objects::nonNull)
-                .map(Norm.class::cast)
+        return Stream.concat(
+                        residual.norms().stream(),
+                        Stream.of(attention.queryNorm(), attention.keyNorm())
+                                .filter(Objects::nonNull)
+                                .map(Norm.class::cast))
                 .toList();
+    }
+
+    /** The first linear, in running order, whose input is the same as that of {@code linear}. */
+    public Linear source(Linear linear) {
+        if (linear.equals(attention.key()) || linear.equals(attention.value())) {
+            return attention.query();
+        }
+        Linear first = mlp.source(linear);
+        boolean shared = residual instanceof Residual.Parallel parallel
+                && parallel.shared()
+                && first.equals(mlp.linears().getFirst());
+        return shared ? attention.query() : first;
     }
 }

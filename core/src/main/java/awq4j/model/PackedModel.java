@@ -36,7 +36,7 @@ public final class PackedModel {
         }
         if (checkpoint.quantization().isPresent()) {
             beforeEach.run();
-            Linear head = spec.tied() ? Transformer.table(spec) : spec.head();
+            Linear head = spec.tied() ? spec.table() : spec.head().linear();
             backend.packed(backend.placeHead(parameters.matrix(head)))
                     .map(matrix -> renamed(matrix, headName(head)))
                     .ifPresent(packed::add);

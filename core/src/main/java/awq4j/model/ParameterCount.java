@@ -3,35 +3,46 @@ package awq4j.model;
 /**
  * How many numbers a model has, by part, as its specification declares them.
  *
- * @param embeddings token embedding, and the position table where positions are learned
- * @param attention projections of all blocks, their biases and per-head norms
+ * @param embeddings token embedding, its projection, and the position table where positions are learned
+ * @param attention projections of all blocks, their biases and the norms of queries and keys
  * @param mlp the feed-forward parts of all blocks, with their biases
  * @param norms gains and biases of all other norms
- * @param head the output projection; 0 where it is the embedding
+ * @param head the output matrix, none where it is the embedding, and its projection
  */
 public record ParameterCount(long embeddings, long attention, long mlp, long norms, long head) {
     /** Counts a model's. */
     public static ParameterCount of(ModelSpec model) {
-        long embeddings = (long) model.vocabulary() * model.hidden();
-        if (model.positions() instanceof Positions.Learned learned) {
-            embeddings += ((long) model.contextLength() + learned.offset()) * model.hidden();
+        Embedding embedding = model.embedding();
+        long embeddings = of(model.table());
+        if (embedding.positions() != null) {
+            embeddings += ((long) model.contextLength() + embedding.positions().offset()) * model.hidden();
+        }
+        if (embedding.projection() != null) {
+            embeddings += of(embedding.projection());
         }
         long attention = 0;
         long mlp = 0;
-        long norms = of(model.finalNorm(), model.hidden());
+        long norms = 0;
+        for (Norm norm : model.outerNorms()) {
+            norms += of(norm);
+        }
         for (BlockSpec block : model.blocks()) {
             AttentionSpec part = block.attention();
             attention += of(part.query()) + of(part.key()) + of(part.value()) + of(part.output());
-            int headDim = part.shape().headDim();
-            attention += part.queryNorm() == null ? 0 : of(part.queryNorm(), headDim);
-            attention += part.keyNorm() == null ? 0 : of(part.keyNorm(), headDim);
-            mlp += switch (block.mlp()) {
-                case Mlp.Gated gated -> of(gated.gate()) + of(gated.up()) + of(gated.down());
-                case Mlp.Plain plain -> of(plain.input()) + of(plain.output());
-            };
-            norms += of(block.attentionNorm(), model.hidden()) + of(block.mlpNorm(), model.hidden());
+            attention += part.queryNorm() == null ? 0 : of(part.queryNorm());
+            attention += part.keyNorm() == null ? 0 : of(part.keyNorm());
+            for (Linear linear : block.mlp().linears()) {
+                mlp += of(linear);
+            }
+            for (Norm norm : block.residual().norms()) {
+                norms += of(norm);
+            }
         }
-        return new ParameterCount(embeddings, attention, mlp, norms, model.tied() ? 0 : of(model.head()));
+        long head = model.tied() ? 0 : of(model.head().linear());
+        if (model.head().projection() != null) {
+            head += of(model.head().projection());
+        }
+        return new ParameterCount(embeddings, attention, mlp, norms, head);
     }
 
     /** Of one block, norms included. */
@@ -40,11 +51,8 @@ public record ParameterCount(long embeddings, long attention, long mlp, long nor
         for (Linear linear : block.linears()) {
             count += of(linear);
         }
-        int hidden = block.attention().query().columns();
         for (Norm norm : block.norms()) {
-            boolean perHead = norm.equals(block.attention().queryNorm())
-                    || norm.equals(block.attention().keyNorm());
-            count += of(norm, perHead ? block.attention().shape().headDim() : hidden);
+            count += of(norm);
         }
         return count;
     }
@@ -59,10 +67,7 @@ public record ParameterCount(long embeddings, long attention, long mlp, long nor
         return embeddings + attention + mlp + norms + head;
     }
 
-    private static long of(Norm norm, int size) {
-        return switch (norm) {
-            case Norm.Rms rms -> size;
-            case Norm.Layer layer -> layer.bias() ? 2L * size : 0; // without a bias it has no gain either
-        };
+    private static long of(Norm norm) {
+        return (long) norm.tensors().size() * norm.size();
     }
 }

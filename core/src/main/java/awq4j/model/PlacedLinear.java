@@ -29,7 +29,7 @@ public record PlacedLinear(PlacedWeight weight, @Nullable Buffer bias) {
     }
 
     private static @Nullable Buffer bias(Backend backend, Linear linear, Parameters parameters) {
-        return linear.bias() ? vector(backend, parameters.vector(linear.name() + ".bias", linear.rows())) : null;
+        return linear.bias() ? vector(backend, parameters.bias(linear)) : null;
     }
 
     /** Takes a matrix and perhaps a bias in. */

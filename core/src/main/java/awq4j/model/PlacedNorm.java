@@ -7,17 +7,21 @@ import org.jspecify.annotations.Nullable;
 
 /** A norm on a device. */
 record PlacedNorm(Norm norm, Buffer gain, @Nullable Buffer bias) {
-    /** @param size values it normalizes together */
-    static PlacedNorm place(Backend backend, Norm norm, int size, Parameters parameters) {
+    static PlacedNorm place(Backend backend, Norm norm, Parameters parameters) {
+        int size = norm.size();
         return switch (norm) {
-            case Norm.Rms rms ->
-                new PlacedNorm(
-                        rms, PlacedLinear.vector(backend, parameters.vector(rms.name() + ".weight", size)), null);
+            case Norm.Rms rms -> {
+                float[] gain = parameters.vector(rms.name() + ".weight", size).clone();
+                for (int i = 0; i < size; i++) {
+                    gain[i] += rms.added();
+                }
+                yield new PlacedNorm(rms, PlacedLinear.vector(backend, gain), null);
+            }
             case Norm.Layer layer -> {
                 // without parameters of its own (layer_norm_elementwise_affine = false) the gain is one
                 float[] ones = new float[size];
                 Arrays.fill(ones, 1);
-                float[] gain = layer.bias() ? parameters.vector(layer.name() + ".weight", size) : ones;
+                float[] gain = layer.gain() ? parameters.vector(layer.name() + ".weight", size) : ones;
                 yield new PlacedNorm(
                         layer,
                         PlacedLinear.vector(backend, gain),

@@ -1,7 +1,5 @@
 package awq4j.model;
 
-import awq4j.model.Positions.Rotary;
-
 /**
  * Cosines and sines of rotary positions (Su et al., RoFormer), with the scalings that stretch the context.
  *

@@ -25,22 +25,15 @@ public record TensorCheck(List<String> faults, List<String> unused) {
     /** Compares the two. */
     public static TensorCheck of(ModelSpec model, Checkpoint checkpoint) {
         var reading = new Reading(checkpoint);
-        reading.matrix(new Linear(model.embedding(), model.vocabulary(), model.hidden(), false));
-        if (model.positions() instanceof Positions.Learned learned) {
-            reading.used(learned.name() + ".weight"); // may have more rows than the context
+        StoredMatrix.of(model.outerLinears()).forEach(reading::matrix);
+        LearnedPositions positions = model.embedding().positions();
+        if (positions != null) {
+            reading.used(positions.name() + ".weight"); // may have more rows than the context
         }
+        model.outerNorms().forEach(reading::norm);
         for (BlockSpec block : model.blocks()) {
-            int headDim = block.attention().shape().headDim();
-            block.linears().forEach(reading::matrix);
-            for (Norm norm : block.norms()) {
-                boolean perHead = norm.equals(block.attention().queryNorm())
-                        || norm.equals(block.attention().keyNorm());
-                reading.norm(norm, perHead ? headDim : model.hidden());
-            }
-        }
-        reading.norm(model.finalNorm(), model.hidden());
-        if (!model.tied()) {
-            reading.matrix(model.head());
+            StoredMatrix.of(block.linears()).forEach(reading::matrix);
+            block.norms().forEach(reading::norm);
         }
         List<String> unused = checkpoint.names().stream()
                 .filter(name -> !reading.used.contains(name))
@@ -57,32 +50,28 @@ public record TensorCheck(List<String> faults, List<String> unused) {
             this.checkpoint = checkpoint;
         }
 
-        void matrix(Linear linear) {
-            String name = linear.name();
+        void matrix(StoredMatrix matrix) {
+            String name = matrix.name();
             if (checkpoint.has(name + ".qweight")) {
                 used(name + ".qweight");
                 used(name + ".qzeros");
                 used(name + ".scales");
-                extent(name + ".qweight", 0, linear.columns());
-                extent(name + ".scales", 1, linear.rows());
+                extent(name + ".qweight", 0, matrix.columns());
+                extent(name + ".scales", 1, matrix.rows());
             } else {
-                shape(name + ".weight", Shape.of(linear.rows(), linear.columns()));
+                shape(
+                        name + ".weight",
+                        matrix.transposed()
+                                ? Shape.of(matrix.columns(), matrix.rows())
+                                : Shape.of(matrix.rows(), matrix.columns()));
             }
-            if (linear.bias()) {
-                shape(name + ".bias", Shape.of(linear.rows()));
+            if (matrix.bias()) {
+                shape(name + ".bias", Shape.of(matrix.rows()));
             }
         }
 
-        void norm(Norm norm, int size) {
-            switch (norm) {
-                case Norm.Rms rms -> shape(rms.name() + ".weight", Shape.of(size));
-                case Norm.Layer layer -> {
-                    if (layer.bias()) {
-                        shape(layer.name() + ".weight", Shape.of(size));
-                        shape(layer.name() + ".bias", Shape.of(size));
-                    }
-                }
-            }
+        void norm(Norm norm) {
+            norm.tensors().forEach(name -> shape(name, Shape.of(norm.size())));
         }
 
         void used(String name) {

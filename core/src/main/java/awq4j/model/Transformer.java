@@ -8,7 +8,6 @@ import awq4j.kernel.Buffer;
 import awq4j.kernel.KvBuffer;
 import awq4j.kernel.KvBuffer.KvPrecision;
 import awq4j.kernel.PlacedWeight;
-import awq4j.weight.Weight;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
@@ -26,31 +25,32 @@ public final class Transformer {
 
     private final Backend backend;
     private final ModelSpec spec;
-    private final PlacedWeight embedding;
-    private final @Nullable PlacedWeight positions;
+    private final PlacedEmbedding embedding;
     private final List<Block> blocks;
-    private final PlacedNorm finalNorm;
+    private final @Nullable PlacedNorm finalNorm;
+    private final @Nullable PlacedLinear projection;
     private final PlacedLinear head;
     private final Workspace work;
     private final Buffer hidden;
     private @Nullable Buffer gathered;
+    private @Nullable Buffer projected;
     private @Nullable Buffer logits;
 
     private Transformer(
             Backend backend,
             ModelSpec spec,
-            PlacedWeight embedding,
-            @Nullable PlacedWeight positions,
+            PlacedEmbedding embedding,
             List<Block> blocks,
-            PlacedNorm finalNorm,
+            @Nullable PlacedNorm finalNorm,
+            @Nullable PlacedLinear projection,
             PlacedLinear head,
             int chunk) {
         this.backend = backend;
         this.spec = spec;
         this.embedding = embedding;
-        this.positions = positions;
         this.blocks = List.copyOf(blocks);
         this.finalNorm = finalNorm;
+        this.projection = projection;
         this.head = head;
         this.work = new Workspace(backend, spec, spec.blocks(), chunk);
         this.hidden = backend.allocate(chunk, spec.hidden());
@@ -77,58 +77,31 @@ public final class Transformer {
             throw new IllegalArgumentException("chunk must be positive, was " + chunk);
         }
         Parameters parameters = Parameters.of(checkpoint, packed);
-        Linear table = table(spec);
-        PlacedWeight embedding = backend.place(parameters.matrix(table));
+        PlacedEmbedding embedding = PlacedEmbedding.place(backend, spec, checkpoint, parameters, chunk);
         var blocks = new ArrayList<Block>(spec.blocks().size());
         for (BlockSpec block : spec.blocks()) {
-            blocks.add(Block.place(backend, block, spec.hidden(), parameters));
+            blocks.add(Block.place(backend, block, parameters));
         }
+        Head head = spec.head();
         return new Transformer(
                 backend,
                 spec,
                 embedding,
-                learned(backend, spec, checkpoint),
                 blocks,
-                PlacedNorm.place(backend, spec.finalNorm(), spec.hidden(), parameters),
-                head(backend, spec, checkpoint, parameters, table, embedding),
+                head.norm() == null ? null : PlacedNorm.place(backend, head.norm(), parameters),
+                head.projection() == null ? null : PlacedLinear.place(backend, head.projection(), parameters),
+                head(backend, spec, checkpoint, parameters, embedding.table()),
                 chunk);
-    }
-
-    /** The embedding's table. */
-    static Linear table(ModelSpec spec) {
-        return new Linear(spec.embedding(), spec.vocabulary(), spec.hidden(), false);
     }
 
     /** The output matrix, which may be the embedding. Only a quantized model's may be placed in lower precision. */
     private static PlacedLinear head(
-            Backend backend,
-            ModelSpec spec,
-            Checkpoint checkpoint,
-            Parameters parameters,
-            Linear table,
-            PlacedWeight embedding) {
+            Backend backend, ModelSpec spec, Checkpoint checkpoint, Parameters parameters, PlacedWeight embedding) {
+        Linear linear = spec.head().linear();
         if (checkpoint.quantization().isEmpty()) {
-            return spec.tied()
-                    ? new PlacedLinear(embedding, null)
-                    : PlacedLinear.place(backend, spec.head(), parameters);
+            return spec.tied() ? new PlacedLinear(embedding, null) : PlacedLinear.place(backend, linear, parameters);
         }
-        return PlacedLinear.placeHead(backend, spec.tied() ? table : spec.head(), parameters);
-    }
-
-    /** The table of learned positions, whose height no configuration states exactly. */
-    private static @Nullable PlacedWeight learned(Backend backend, ModelSpec spec, Checkpoint checkpoint) {
-        if (!(spec.positions() instanceof Positions.Learned learned)) {
-            return null;
-        }
-        Weight table = checkpoint.linear(learned.name());
-        if (table.columns() != spec.hidden() || table.rows() <= learned.offset()) {
-            throw new awq4j.format.MalformedFileException(
-                    checkpoint.path(),
-                    -1,
-                    learned.name() + ".weight: expected [positions + " + learned.offset() + ", " + spec.hidden()
-                            + "], file has [" + table.rows() + ", " + table.columns() + "]");
-        }
-        return backend.place(table);
+        return PlacedLinear.placeHead(backend, spec.tied() ? spec.table() : linear, parameters);
     }
 
     /** The declaration. */
@@ -153,10 +126,7 @@ public final class Transformer {
 
     /** Positions a sequence can have: the context, or the learned positions if those are fewer. */
     public int maxPositions() {
-        if (positions != null && spec.positions() instanceof Positions.Learned learned) {
-            return Math.min(spec.contextLength(), positions.rows() - learned.offset());
-        }
-        return spec.contextLength();
+        return Math.min(spec.contextLength(), embedding.maxPositions());
     }
 
     /** An empty cache for one sequence of this model. */
@@ -194,7 +164,7 @@ public final class Transformer {
         }
         work.prepare(batch, lengths);
         Buffer h = hidden.view(n);
-        embed(batch, h);
+        embedding.apply(batch.tokens(), batch.positions(), h);
         taps.at("embedding", h);
         var layerCaches = new KvBuffer[caches.size()];
         for (int layer = 0; layer < blocks.size(); layer++) {
@@ -206,24 +176,14 @@ public final class Transformer {
         return head(batch, h, taps);
     }
 
-    private void embed(StepBatch batch, Buffer h) {
-        backend.kernels().embed(embedding, batch.tokens(), h);
-        if (positions != null && spec.positions() instanceof Positions.Learned learned) {
-            int[] rows = batch.positions().clone();
-            for (int i = 0; i < rows.length; i++) {
-                rows[i] += learned.offset();
-            }
-            Buffer added = work.rows(rows.length).added();
-            backend.kernels().embed(positions, rows, added);
-            backend.kernels().add(added, h);
-        }
-    }
-
     private @Nullable Buffer head(StepBatch batch, Buffer h, Taps taps) {
         int wanted = batch.logitRows().length;
         if (!taps.equals(Taps.NONE)) {
-            Buffer normed = work.rows(batch.rows()).normed();
-            finalNorm.apply(backend, h, normed);
+            Buffer normed = h;
+            if (finalNorm != null) {
+                normed = work.rows(batch.rows()).normed();
+                finalNorm.apply(backend, h, normed);
+            }
             taps.at("norm", normed);
         }
         if (wanted == 0) {
@@ -232,13 +192,23 @@ public final class Transformer {
         if (gathered == null || logits == null || logits.rows() < wanted) {
             gathered = backend.allocate(wanted, spec.hidden());
             logits = backend.allocate(wanted, spec.vocabulary());
+            projected = projection == null
+                    ? null
+                    : backend.allocate(wanted, projection.weight().rows());
         }
         Buffer rows = gathered.view(wanted);
         backend.kernels().gather(h, batch.logitRows(), rows);
-        finalNorm.apply(backend, rows, rows);
+        if (finalNorm != null) {
+            finalNorm.apply(backend, rows, rows);
+        }
+        if (projection != null && projected != null) {
+            Buffer narrow = projected.view(wanted);
+            projection.apply(backend, rows, narrow);
+            rows = narrow;
+        }
         Buffer out = logits.view(wanted);
         if (!taps.equals(Taps.NONE)) {
-            taps.at(spec.head().name() + ".input", rows);
+            taps.at(spec.head().linear().name() + ".input", rows);
         }
         head.apply(backend, rows, out);
         return out;
@@ -254,7 +224,7 @@ public final class Transformer {
                 throw new IllegalArgumentException(
                         "token " + token + " is outside the vocabulary of " + spec.vocabulary());
             }
-            if (batch.positions()[i] < 0 || (positions != null && batch.positions()[i] >= maxPositions())) {
+            if (batch.positions()[i] < 0 || batch.positions()[i] >= embedding.maxPositions()) {
                 throw new IllegalArgumentException(
                         "position " + batch.positions()[i] + " is outside the context of " + maxPositions());
             }

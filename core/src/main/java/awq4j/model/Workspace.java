@@ -2,20 +2,30 @@ package awq4j.model;
 
 import awq4j.kernel.Backend;
 import awq4j.kernel.Buffer;
+import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /** The intermediate values of one block, for up to {@code maxRows} tokens; all blocks of a model share one. */
 public final class Workspace {
     private final int maxRows;
-    private final @Nullable RotaryAngles angles;
-    private final float[] cosines;
-    private final float[] sines;
     private final Backend backend;
+    private final List<Rotation> rotations;
+
+    /** Which rotation a block has, by its number; -1 for none. */
+    private final int[] rotationOf;
+
     private final Rows all;
     private Rows latest;
 
-    /** The buffers, for a number of tokens; cosines and sines only with rotary positions. */
+    /** One kind of rotation, and memory to compute its tables in. */
+    private record Rotation(RotaryAngles angles, float[] cosines, float[] sines) {}
+
+    /** Cosines and sines of a batch's positions. */
+    record Tables(Buffer cos, Buffer sin) {}
+
+    /** The buffers, for a number of tokens. */
     record Rows(
             int count,
             Buffer normed,
@@ -26,8 +36,7 @@ public final class Workspace {
             Buffer wide,
             Buffer wideUp,
             Buffer added,
-            @Nullable Buffer cos,
-            @Nullable Buffer sin) {
+            List<Tables> rotations) {
         Rows view(int wanted) {
             return new Rows(
                     wanted,
@@ -39,8 +48,10 @@ public final class Workspace {
                     wide.view(wanted),
                     wideUp.view(wanted),
                     added.view(wanted),
-                    cos == null ? null : cos.view(wanted),
-                    sin == null ? null : sin.view(wanted));
+                    rotations.stream()
+                            .map(tables -> new Tables(
+                                    tables.cos().view(wanted), tables.sin().view(wanted)))
+                            .toList());
         }
     }
 
@@ -55,6 +66,7 @@ public final class Workspace {
         int queries = 1;
         int keys = 1;
         int widest = 1;
+        int last = 0;
         for (BlockSpec block : blocks) {
             queries = Math.max(queries, block.attention().query().rows());
             keys = Math.max(keys, block.attention().key().rows());
@@ -64,11 +76,25 @@ public final class Workspace {
                         case Mlp.Gated gated -> gated.up().rows();
                         case Mlp.Plain plain -> plain.input().rows();
                     });
+            last = Math.max(last, block.index());
         }
-        angles = spec.positions() instanceof Positions.Rotary rotary ? new RotaryAngles(rotary) : null;
-        int pairs = angles == null ? 0 : angles.pairs();
-        cosines = new float[maxRows * pairs];
-        sines = new float[maxRows * pairs];
+        var kinds = new ArrayList<Rotary>();
+        rotationOf = new int[last + 1];
+        Arrays.fill(rotationOf, -1);
+        for (BlockSpec block : blocks) {
+            Rotary rotary = block.attention().rotary();
+            if (rotary != null) {
+                if (!kinds.contains(rotary)) {
+                    kinds.add(rotary);
+                }
+                rotationOf[block.index()] = kinds.indexOf(rotary);
+            }
+        }
+        rotations = kinds.stream()
+                .map(RotaryAngles::new)
+                .map(angles ->
+                        new Rotation(angles, new float[maxRows * angles.pairs()], new float[maxRows * angles.pairs()]))
+                .toList();
         all = new Rows(
                 maxRows,
                 backend.allocate(maxRows, spec.hidden()),
@@ -79,8 +105,11 @@ public final class Workspace {
                 backend.allocate(maxRows, widest),
                 backend.allocate(maxRows, widest),
                 backend.allocate(maxRows, spec.hidden()),
-                angles == null ? null : backend.allocate(maxRows, pairs),
-                angles == null ? null : backend.allocate(maxRows, pairs));
+                rotations.stream()
+                        .map(rotation -> new Tables(
+                                backend.allocate(maxRows, rotation.angles().pairs()),
+                                backend.allocate(maxRows, rotation.angles().pairs())))
+                        .toList());
         latest = all;
     }
 
@@ -99,14 +128,21 @@ public final class Workspace {
             throw new IllegalArgumentException("batch: " + batch.rows() + " tokens, room for " + maxRows);
         }
         Rows rows = rows(batch.rows());
-        if (angles == null || rows.cos() == null || rows.sin() == null) {
-            return;
+        for (int r = 0; r < rotations.size(); r++) {
+            Rotation rotation = rotations.get(r);
+            for (int i = 0; i < batch.rows(); i++) {
+                rotation.angles()
+                        .fill(
+                                batch.positions()[i],
+                                lengths[batch.sequences()[i]],
+                                rotation.cosines(),
+                                rotation.sines(),
+                                i);
+            }
+            Tables tables = rows.rotations().get(r);
+            backend.write(rotation.cosines(), tables.cos());
+            backend.write(rotation.sines(), tables.sin());
         }
-        for (int i = 0; i < batch.rows(); i++) {
-            angles.fill(batch.positions()[i], lengths[batch.sequences()[i]], cosines, sines, i);
-        }
-        backend.write(cosines, rows.cos());
-        backend.write(sines, rows.sin());
     }
 
     /** The buffers for {@code count} tokens; the same as last time if that was as many. */
@@ -115,5 +151,12 @@ public final class Workspace {
             latest = all.view(count);
         }
         return latest;
+    }
+
+    /** The tables that a block's queries and keys turn by, null if they do not turn. */
+    @Nullable
+    Tables tables(BlockSpec block, Rows rows) {
+        int rotation = rotationOf[block.index()];
+        return rotation < 0 ? null : rows.rotations().get(rotation);
     }
 }

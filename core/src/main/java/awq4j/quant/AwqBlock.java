@@ -179,6 +179,7 @@ final class AwqBlock {
                 remarks.put(linear.name(), obstacle);
             }
         }
+        remarks.putAll(rounding.takeBack());
     }
 
     /** Losses of what was rounded, on the same inputs and in the same units as before: scales are taken out again. */

@@ -4,7 +4,9 @@ import awq4j.format.awq.AwqPacking;
 import awq4j.format.awq.AwqPacking.Version;
 import awq4j.model.BlockSpec;
 import awq4j.model.Linear;
+import awq4j.model.Norm;
 import awq4j.model.ScaleGroup;
+import awq4j.model.StoredMatrix;
 import awq4j.weight.Weight;
 import java.lang.foreign.ValueLayout;
 import java.util.LinkedHashMap;
@@ -39,10 +41,11 @@ final class BlockRounding {
     static @Nullable String obstacle(Linear linear, QuantScheme scheme) {
         int size = scheme.groupSizeFor(linear.columns());
         Version version = Version.forBits(scheme.bits());
-        return AwqPacking.fits(version, linear.rows(), linear.columns(), size)
+        int rows = linear.stored().rows();
+        return AwqPacking.fits(version, rows, linear.columns(), size)
                 ? null
-                : "stays unquantized: " + linear.rows() + " x " + linear.columns() + " does not fit packing "
-                        + version.label() + " with groups of " + size;
+                : "stays unquantized: " + rows + " x " + linear.columns() + " does not fit packing " + version.label()
+                        + " with groups of " + size;
     }
 
     /**
@@ -68,6 +71,28 @@ final class BlockRounding {
         return null;
     }
 
+    /**
+     * Takes back what cannot stand alone: linears that are stored in one matrix are quantized together or not at all. To
+     * be called when all have been rounded.
+     *
+     * @return by linear, why it was taken back
+     */
+    Map<String, String> takeBack() {
+        var reasons = new LinkedHashMap<String, String>();
+        for (StoredMatrix matrix : StoredMatrix.of(spec.linears())) {
+            for (Linear left : matrix.parts()) {
+                if (!rounded.containsKey(left.name())) {
+                    matrix.parts().stream()
+                            .filter(part -> rounded.remove(part.name()) != null)
+                            .forEach(part -> reasons.put(
+                                    part.name(),
+                                    "stays unquantized: " + left.name() + ", which is stored with it, does"));
+                }
+            }
+        }
+        return reasons;
+    }
+
     /** The codes of a linear, null if it was left. */
     @Nullable
     Weight rounded(Linear linear) {
@@ -77,17 +102,24 @@ final class BlockRounding {
     /** What became of the block. */
     QuantizedBlock finish(BlockRecipe recipe, List<LinearReport> reports) {
         var changed = new LinkedHashMap<String, float[]>();
-        for (Linear linear : spec.linears()) {
-            String name = linear.name() + ".weight";
-            if (touched.contains(name) && !rounded.containsKey(linear.name())) {
-                changed.put(name, weights.values(linear.name()));
+        for (StoredMatrix matrix : StoredMatrix.of(spec.linears())) {
+            boolean left = matrix.parts().stream().noneMatch(part -> rounded.containsKey(part.name()));
+            if (left && matrix.parts().stream().anyMatch(part -> touched.contains(part.name() + ".weight"))) {
+                changed.put(matrix.name() + ".weight", matrix.values(part -> weights.values(part.name())));
             }
         }
-        weights.vectors().forEach((name, values) -> {
-            if (touched.contains(name)) {
-                changed.put(name, values);
+        for (StoredMatrix matrix : StoredMatrix.of(spec.linears())) {
+            if (matrix.parts().stream().anyMatch(part -> touched.contains(part.name() + ".bias"))) {
+                changed.put(matrix.name() + ".bias", matrix.vector(weights::bias));
             }
-        });
+        }
+        for (Norm norm : spec.norms()) {
+            for (String name : norm.tensors()) {
+                if (touched.contains(name)) {
+                    changed.put(name, weights.vector(name, norm.size()));
+                }
+            }
+        }
         return new QuantizedBlock(rounded, changed, recipe, reports);
     }
 }

@@ -9,7 +9,6 @@ import awq4j.kernel.KvBuffer.KvPrecision;
 import awq4j.model.Block;
 import awq4j.model.BlockSpec;
 import awq4j.model.Linear;
-import awq4j.model.Mlp;
 import awq4j.model.ModelSpec;
 import awq4j.model.ScaleGroup.Inspect;
 import awq4j.model.StepBatch;
@@ -69,7 +68,7 @@ public final class BlockRunner {
 
     /** Takes a block in. */
     Block place(BlockSpec spec, BlockWeights weights) {
-        return Block.place(backend, spec, model.hidden(), weights);
+        return Block.place(backend, spec, weights);
     }
 
     /**
@@ -137,7 +136,7 @@ public final class BlockRunner {
     private static Map<String, float[]> inputsOf(BlockSpec spec, int tokens) {
         var distinct = new LinkedHashMap<String, float[]>();
         for (Linear linear : spec.linears()) {
-            if (source(spec, linear).equals(linear)) {
+            if (spec.source(linear).equals(linear)) {
                 distinct.put(linear.name() + ".input", new float[Math.multiplyExact(tokens, linear.columns())]);
             }
         }
@@ -150,18 +149,9 @@ public final class BlockRunner {
             inputs.put(
                     linear.name(),
                     java.util.Objects.requireNonNull(
-                            distinct.get(source(spec, linear).name() + ".input")));
+                            distinct.get(spec.source(linear).name() + ".input")));
         }
         return inputs;
-    }
-
-    /** The first linear that has the same input. */
-    private static Linear source(BlockSpec spec, Linear linear) {
-        if (linear.equals(spec.attention().key())
-                || linear.equals(spec.attention().value())) {
-            return spec.attention().query();
-        }
-        return spec.mlp() instanceof Mlp.Gated gated && linear.equals(gated.up()) ? gated.gate() : linear;
     }
 
     private void copyOut(Buffer from, float[] to, int row) {

@@ -43,24 +43,12 @@ public final class BlockWeights implements Parameters {
             DType stored = weight.layout() instanceof Dense dense ? dense.dtype() : DType.F32;
             matrices.put(linear.name(), new Matrix(linear, WeightCodec.decode(weight), stored));
             if (linear.bias()) {
-                String bias = linear.name() + ".bias";
-                vectors.put(bias, from.vector(bias, linear.rows()));
+                vectors.put(linear.name() + ".bias", from.bias(linear));
             }
         }
-        int hidden = spec.attention().query().columns();
-        int headDim = spec.attention().shape().headDim();
         for (Norm norm : spec.norms()) {
-            boolean perHead = norm.equals(spec.attention().queryNorm())
-                    || norm.equals(spec.attention().keyNorm());
-            int size = perHead ? headDim : hidden;
-            switch (norm) {
-                case Norm.Rms rms -> vectors.put(rms.name() + ".weight", from.vector(rms.name() + ".weight", size));
-                case Norm.Layer layer -> {
-                    if (layer.bias()) {
-                        vectors.put(layer.name() + ".weight", from.vector(layer.name() + ".weight", size));
-                        vectors.put(layer.name() + ".bias", from.vector(layer.name() + ".bias", size));
-                    }
-                }
+            for (String name : norm.tensors()) {
+                vectors.put(name, from.vector(name, norm.size()));
             }
         }
         return new BlockWeights(matrices, vectors);
@@ -81,7 +69,7 @@ public final class BlockWeights implements Parameters {
         return java.util.Collections.unmodifiableMap(matrices);
     }
 
-    /** Norm gains, norm biases and linears' biases by tensor name. */
+    /** Norm gains and biases by tensor name, linears' biases by {@code LINEAR.bias}. */
     public Map<String, float[]> vectors() {
         return java.util.Collections.unmodifiableMap(vectors);
     }
@@ -102,6 +90,11 @@ public final class BlockWeights implements Parameters {
     @Override
     public Weight matrix(Linear linear) {
         return Weight.ofFloats(linear.name(), linear.rows(), linear.columns(), values(linear.name()));
+    }
+
+    @Override
+    public float[] bias(Linear linear) {
+        return vector(linear.name() + ".bias", linear.rows());
     }
 
     @Override

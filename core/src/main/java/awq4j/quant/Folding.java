@@ -16,8 +16,7 @@ final class Folding {
     /** Whether the model has numbers that can take the inverse: a norm without parameters of its own has not. */
     static boolean possible(ScaleGroup group) {
         return !(group.fold() instanceof Fold.IntoNorm into
-                && into.norm() instanceof Norm.Layer layer
-                && !layer.bias());
+                && into.norm().tensors().isEmpty());
     }
 
     /** The tensor prefix of what takes the inverse. */
@@ -37,18 +36,16 @@ final class Folding {
     static void fold(ScaleGroup group, float[] scale, BlockWeights weights, Set<String> touched) {
         switch (group.fold()) {
             case Fold.IntoNorm into -> {
-                divide(weights.vector(into.norm().name() + ".weight", scale.length), scale);
-                touched.add(into.norm().name() + ".weight");
-                if (into.norm() instanceof Norm.Layer) {
-                    divide(weights.vector(into.norm().name() + ".bias", scale.length), scale);
-                    touched.add(into.norm().name() + ".bias");
+                for (String name : into.norm().tensors()) {
+                    divide(weights.vector(name, scale.length), scale, added(into.norm(), name));
+                    touched.add(name);
                 }
             }
             case Fold.IntoRows into -> {
                 divideRows(into.linear(), weights.values(into.linear().name()), scale);
                 touched.add(into.linear().name() + ".weight");
                 if (into.linear().bias()) {
-                    divide(weights.vector(into.linear().name() + ".bias", scale.length), scale);
+                    divide(weights.bias(into.linear()), scale, 0);
                     touched.add(into.linear().name() + ".bias");
                 }
             }
@@ -59,9 +56,15 @@ final class Folding {
         }
     }
 
-    private static void divide(float[] values, float[] scale) {
+    /** What is added to a stored vector of a norm before it is used. */
+    private static float added(Norm norm, String tensor) {
+        return norm instanceof Norm.Rms rms && tensor.equals(rms.name() + ".weight") ? rms.added() : 0;
+    }
+
+    /** {@code added + values} are what is divided; what is kept are values. */
+    private static void divide(float[] values, float[] scale, float added) {
         for (int i = 0; i < scale.length; i++) {
-            values[i] /= scale[i];
+            values[i] = (added + values[i]) / scale[i] - added;
         }
     }
 

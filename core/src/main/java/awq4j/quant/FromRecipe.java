@@ -4,7 +4,9 @@ import awq4j.model.BlockSpec;
 import awq4j.model.Linear;
 import awq4j.model.ScaleGroup;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.function.Function;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Carries out recipes that were found before. With the scheme of the search the result is the search's, bit for bit.
@@ -50,9 +52,14 @@ public final class FromRecipe implements QuantMethod {
         for (BlockRecipe.GroupScale scale : recipe.scales()) {
             rounding.fold(group(spec, scale), scale.scale());
         }
+        var reasons = new HashMap<String, @Nullable String>();
+        for (Linear linear : spec.linears()) {
+            reasons.put(linear.name(), rounding.round(linear, recipe.clips().get(linear.name())));
+        }
+        reasons.putAll(rounding.takeBack());
         var reports = new ArrayList<LinearReport>();
         for (Linear linear : spec.linears()) {
-            String reason = rounding.round(linear, recipe.clips().get(linear.name()));
+            String reason = reasons.get(linear.name());
             reports.add(
                     new LinearReport(linear.name(), rounding.rounded(linear) != null, reason, Double.NaN, Double.NaN));
         }

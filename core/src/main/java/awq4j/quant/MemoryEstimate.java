@@ -1,7 +1,7 @@
 package awq4j.quant;
 
 import awq4j.model.BlockSpec;
-import awq4j.model.Mlp;
+import awq4j.model.Linear;
 import awq4j.model.ModelSpec;
 import awq4j.model.ParameterCount;
 
@@ -38,16 +38,11 @@ public record MemoryEstimate(long block, long activations, long rest) {
         return block + activations + rest;
     }
 
-    /** Values a token leaves behind in a block: inputs of q/k/v, of the output projection, of the MLP's two steps. */
+    /** Values a token leaves behind in a block: every input of its linears once. */
     private static long capturedColumns(BlockSpec spec) {
-        long attention = (long) spec.attention().query().columns()
-                + spec.attention().output().columns();
-        return attention
-                + switch (spec.mlp()) {
-                    case Mlp.Gated gated ->
-                        (long) gated.gate().columns() + gated.down().columns();
-                    case Mlp.Plain plain ->
-                        (long) plain.input().columns() + plain.output().columns();
-                };
+        return spec.linears().stream()
+                .filter(linear -> spec.source(linear).equals(linear))
+                .mapToLong(Linear::columns)
+                .sum();
     }
 }

@@ -50,7 +50,7 @@ final class ModuleError {
         var replaced = new HashMap<String, PlacedLinear>();
         matrices.forEach((linear, values) -> {
             Weight weight = Weight.ofFloats(linear.name(), linear.rows(), linear.columns(), values);
-            float @Nullable [] bias = linear.bias() ? vectors.vector(linear.name() + ".bias", linear.rows()) : null;
+            float @Nullable [] bias = linear.bias() ? vectors.bias(linear) : null;
             replaced.put(linear.name(), PlacedLinear.of(backend, weight, bias));
         });
         var sum = new Object() {

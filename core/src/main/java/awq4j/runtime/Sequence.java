@@ -3,8 +3,9 @@ package awq4j.runtime;
 import awq4j.cache.SequenceCache;
 import awq4j.kernel.Buffer;
 import awq4j.kernel.KvBuffer.KvPrecision;
-import awq4j.model.Positions;
+import awq4j.model.BlockSpec;
 import awq4j.model.RopeScaling;
+import awq4j.model.Rotary;
 import awq4j.model.StepBatch;
 import awq4j.model.Taps;
 import awq4j.model.Transformer;
@@ -167,8 +168,14 @@ public final class Sequence {
 
     /** Dynamic scaling turns earlier keys by angles that depend on the whole length: then none of them can stay. */
     private boolean turnsWithLength(int reached) {
-        return transformer.spec().positions() instanceof Positions.Rotary rotary
-                && rotary.scaling() instanceof RopeScaling.DynamicNtk dynamic
-                && reached > dynamic.maxPositions();
+        for (BlockSpec block : transformer.spec().blocks()) {
+            Rotary rotary = block.attention().rotary();
+            if (rotary != null
+                    && rotary.scaling() instanceof RopeScaling.DynamicNtk dynamic
+                    && reached > dynamic.maxPositions()) {
+                return true;
+            }
+        }
+        return false;
     }
 }

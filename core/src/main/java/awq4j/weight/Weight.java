@@ -3,7 +3,10 @@ package awq4j.weight;
 import awq4j.weight.WeightLayout.Dense;
 import awq4j.weight.WeightLayout.Grouped;
 import awq4j.weight.WeightLayout.ZeroPoint;
+import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.util.function.IntUnaryOperator;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -29,6 +32,10 @@ public record Weight(
         @Nullable MemorySegment scales,
         @Nullable MemorySegment zeros,
         @Nullable InputOrder inputOrder) {
+    private static final ValueLayout.OfShort SHORT = ValueLayout.JAVA_SHORT_UNALIGNED;
+    private static final ValueLayout.OfInt INT = ValueLayout.JAVA_INT_UNALIGNED;
+    private static final int TOGETHER = 32;
+
     /** @throws IllegalArgumentException if a part has not the size that shape and layout ask for */
     public Weight {
         switch (layout) {
@@ -72,6 +79,70 @@ public record Weight(
     /** Bytes of all parts. */
     public long sizeBytes() {
         return values.byteSize() + (scales == null ? 0 : scales.byteSize()) + (zeros == null ? 0 : zeros.byteSize());
+    }
+
+    /**
+     * Some rows as a weight of their own: runs of {@code run} rows, one every {@code stride} rows, from row
+     * {@code first} on. Rows that lie together are not copied; others are copied to memory that is freed when nothing
+     * refers to it any more.
+     *
+     * @param name of the new weight
+     * @param count rows of the new weight
+     */
+    public Weight rows(String name, int first, int run, int stride, int count) {
+        return new Weight(
+                name,
+                count,
+                columns,
+                layout,
+                rows(values, first, run, stride, count),
+                scales == null ? null : rows(scales, first, run, stride, count),
+                zeros == null ? null : rows(zeros, first, run, stride, count),
+                inputOrder);
+    }
+
+    private MemorySegment rows(MemorySegment memory, int first, int run, int stride, int count) {
+        long width = memory.byteSize() / rows;
+        if (count <= run || stride == run) {
+            return memory.asSlice(first * width, count * width);
+        }
+        MemorySegment copy = Arena.ofAuto().allocate(count * width, 64);
+        for (int row = 0; row < count; row += run) {
+            long from = (first + (long) (row / run) * stride) * width;
+            MemorySegment.copy(memory, from, copy, row * width, Math.min(run, count - row) * width);
+        }
+        return copy;
+    }
+
+    /**
+     * Some columns of a {@link Dense} weight as the rows of another, copied to memory that is freed when nothing refers to
+     * it any more.
+     *
+     * @param name of the new weight
+     * @param column of each row
+     * @param count rows of the new weight
+     */
+    public Weight transposedRows(String name, IntUnaryOperator column, int count) {
+        if (!(layout instanceof Dense dense)) {
+            throw new IllegalArgumentException("weight " + this.name + " is " + layout + ", only dense ones transpose");
+        }
+        int bytes = dense.dtype().bytes();
+        MemorySegment copy = Arena.ofAuto().allocate((long) count * rows * bytes, 64);
+        for (int first = 0; first < count; first += TOGETHER) { // few rows at a time: their lines stay in the cache
+            int end = Math.min(count, first + TOGETHER);
+            for (int c = 0; c < rows; c++) {
+                for (int row = first; row < end; row++) {
+                    long from = ((long) c * columns + column.applyAsInt(row)) * bytes;
+                    long to = ((long) row * rows + c) * bytes;
+                    if (bytes == Short.BYTES) {
+                        copy.set(SHORT, to, values.get(SHORT, from));
+                    } else {
+                        copy.set(INT, to, values.get(INT, from));
+                    }
+                }
+            }
+        }
+        return new Weight(name, count, rows, layout, copy, null, null);
     }
 
     private static void expect(String name, String part, @Nullable MemorySegment memory, long bytes) {

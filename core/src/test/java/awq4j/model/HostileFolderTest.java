@@ -230,13 +230,17 @@ class HostileFolderTest {
     }
 
     private static void load(ModelSpec spec, Parameters parameters) {
-        parameters.matrix(new Linear(spec.embedding(), spec.vocabulary(), spec.hidden(), false));
+        parameters.matrix(spec.table());
         for (BlockSpec block : spec.blocks()) {
-            parameters.vector(block.attentionNorm().name() + ".weight", spec.hidden());
+            block.norms().forEach(norm -> load(norm, parameters));
             block.linears().forEach(parameters::matrix);
         }
-        parameters.vector(spec.finalNorm().name() + ".weight", spec.hidden());
-        parameters.matrix(spec.head());
+        spec.outerNorms().forEach(norm -> load(norm, parameters));
+        parameters.matrix(spec.head().linear());
+    }
+
+    private static void load(Norm norm, Parameters parameters) {
+        norm.tensors().forEach(name -> parameters.vector(name, norm.size()));
     }
 
     private Path index() {

@@ -38,7 +38,8 @@ class ParameterCountTest {
 
     private static long finalNorm(Checkpoint checkpoint, ModelSpec model) {
         return checkpoint.names().stream()
-                .filter(tensor -> tensor.startsWith(model.finalNorm().name() + "."))
+                .filter(tensor -> model.outerNorms().stream()
+                        .anyMatch(norm -> norm.tensors().contains(tensor)))
                 .mapToLong(tensor -> checkpoint.tensor(tensor).shape().elements())
                 .sum();
     }

@@ -59,7 +59,7 @@ class FoldingTest {
 
     @Test
     void normWithoutParametersTakesNoScale() {
-        var norm = new Norm.Layer("norm", 1e-5f, false);
+        var norm = new Norm.Layer("norm", 8, 1e-5f, false, false);
         assertThat(Folding.possible(new ScaleGroup(List.of(), new Fold.IntoNorm(norm), Inspect.ATTENTION)))
                 .isFalse();
     }

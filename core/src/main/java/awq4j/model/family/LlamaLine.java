@@ -8,10 +8,13 @@ import awq4j.kernel.Activation;
 import awq4j.kernel.AttentionShape;
 import awq4j.model.AttentionSpec;
 import awq4j.model.BlockSpec;
+import awq4j.model.Embedding;
+import awq4j.model.Head;
 import awq4j.model.Linear;
 import awq4j.model.Mlp;
 import awq4j.model.ModelSpec;
 import awq4j.model.Norm;
+import awq4j.model.Residual;
 import awq4j.model.ScaleGroup;
 import awq4j.model.ScaleGroup.Fold;
 import awq4j.model.ScaleGroup.Inspect;
@@ -60,11 +63,11 @@ record LlamaLine(
                 hidden,
                 vocabulary,
                 config.positive("max_position_embeddings", Bounds.POSITIONS, 2048),
-                embedding,
-                RopeConfig.read(config, headDim, theta),
+                new Embedding(embedding, hidden),
                 blocks,
-                new Norm.Rms("model.norm", norm),
-                new Linear(tied ? embedding : "lm_head", vocabulary, hidden, checkpoint.has("lm_head.bias")));
+                new Head(
+                        new Norm.Rms("model.norm", hidden, norm),
+                        new Linear(tied ? embedding : "lm_head", vocabulary, hidden, checkpoint.has("lm_head.bias"))));
     }
 
     private BlockSpec block(Checkpoint checkpoint, int index, int hidden, int headDim, float epsilon) {
@@ -87,8 +90,8 @@ record LlamaLine(
         Linear gate = linear(checkpoint, prefix + "mlp.gate_proj", wide, hidden, mlpBias);
         Linear up = linear(checkpoint, prefix + "mlp.up_proj", wide, hidden, mlpBias);
         Linear down = linear(checkpoint, prefix + "mlp.down_proj", hidden, wide, mlpBias);
-        Norm first = new Norm.Rms(prefix + "input_layernorm", epsilon);
-        Norm second = new Norm.Rms(prefix + "post_attention_layernorm", epsilon);
+        Norm first = new Norm.Rms(prefix + "input_layernorm", hidden, epsilon);
+        Norm second = new Norm.Rms(prefix + "post_attention_layernorm", hidden, epsilon);
 
         var groups = new ArrayList<ScaleGroup>();
         groups.add(new ScaleGroup(List.of(query, key, value), new Fold.IntoNorm(first), Inspect.ATTENTION));
@@ -102,16 +105,16 @@ record LlamaLine(
                 heads, kvHeads, headDim, (float) (1 / Math.sqrt(headDim)), window.applyAsInt(index), null);
         return new BlockSpec(
                 index,
-                first,
+                new Residual.Sequential(first, second),
                 new AttentionSpec(
                         shape,
                         query,
                         key,
                         value,
                         output,
-                        headNorms ? new Norm.Rms(attention + "q_norm", epsilon) : null,
-                        headNorms ? new Norm.Rms(attention + "k_norm", epsilon) : null),
-                second,
+                        headNorms ? new Norm.Rms(attention + "q_norm", headDim, epsilon) : null,
+                        headNorms ? new Norm.Rms(attention + "k_norm", headDim, epsilon) : null,
+                        RopeConfig.read(config, headDim, theta)),
                 new Mlp.Gated(activation(config, "hidden_act", "silu"), gate, up, down),
                 groups);
     }

@@ -7,12 +7,15 @@ import awq4j.format.UnsupportedModelException;
 import awq4j.kernel.AttentionShape;
 import awq4j.model.AttentionSpec;
 import awq4j.model.BlockSpec;
+import awq4j.model.Embedding;
+import awq4j.model.Head;
+import awq4j.model.LearnedPositions;
 import awq4j.model.Linear;
 import awq4j.model.Mlp;
 import awq4j.model.ModelFamily;
 import awq4j.model.ModelSpec;
 import awq4j.model.Norm;
-import awq4j.model.Positions;
+import awq4j.model.Residual;
 import awq4j.model.ScaleGroup;
 import awq4j.model.ScaleGroup.Fold;
 import awq4j.model.ScaleGroup.Inspect;
@@ -59,11 +62,11 @@ final class Opt implements ModelFamily {
                 hidden,
                 vocabulary,
                 config.positive("max_position_embeddings", Bounds.POSITIONS, 2048),
-                embedding,
-                new Positions.Learned(root + "embed_positions", POSITION_OFFSET),
+                new Embedding(embedding, hidden, new LearnedPositions(root + "embed_positions", POSITION_OFFSET)),
                 blocks,
-                norm(config, root + "final_layer_norm"),
-                new Linear(tied ? embedding : "lm_head", vocabulary, hidden, false));
+                new Head(
+                        norm(config, root + "final_layer_norm", hidden),
+                        new Linear(tied ? embedding : "lm_head", vocabulary, hidden, false)));
     }
 
     private static BlockSpec block(Config config, String prefix, int index, int hidden) {
@@ -82,8 +85,8 @@ final class Opt implements ModelFamily {
         Linear output = new Linear(attention + "out_proj", hidden, hidden, bias);
         Linear input = new Linear(prefix + "fc1", wide, hidden, bias);
         Linear last = new Linear(prefix + "fc2", hidden, wide, bias);
-        Norm first = norm(config, prefix + "self_attn_layer_norm");
-        Norm second = norm(config, prefix + "final_layer_norm");
+        Norm first = norm(config, prefix + "self_attn_layer_norm", hidden);
+        Norm second = norm(config, prefix + "final_layer_norm", hidden);
         var activation = LlamaLine.activation(config, "activation_function", "relu");
         var groups = new ArrayList<>(List.of(
                 new ScaleGroup(List.of(query, key, value), new Fold.IntoNorm(first), Inspect.ATTENTION),
@@ -94,7 +97,7 @@ final class Opt implements ModelFamily {
         }
         return new BlockSpec(
                 index,
-                first,
+                new Residual.Sequential(first, second),
                 new AttentionSpec(
                         new AttentionShape(heads, heads, headDim, (float) (1 / Math.sqrt(headDim)), 0, null),
                         query,
@@ -102,13 +105,14 @@ final class Opt implements ModelFamily {
                         value,
                         output,
                         null,
+                        null,
                         null),
-                second,
                 new Mlp.Plain(activation, input, last),
                 groups);
     }
 
-    private static Norm norm(Config config, String name) {
-        return new Norm.Layer(name, EPSILON, config.flag("layer_norm_elementwise_affine", true));
+    private static Norm norm(Config config, String name, int hidden) {
+        boolean affine = config.flag("layer_norm_elementwise_affine", true);
+        return new Norm.Layer(name, hidden, EPSILON, affine, affine);
     }
 }

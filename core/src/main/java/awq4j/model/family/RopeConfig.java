@@ -3,8 +3,8 @@ package awq4j.model.family;
 import awq4j.format.Config;
 import awq4j.format.MalformedFileException;
 import awq4j.format.UnsupportedModelException;
-import awq4j.model.Positions.Rotary;
 import awq4j.model.RopeScaling;
+import awq4j.model.Rotary;
 
 /**
  * Reads rotary settings: {@code rope_theta} with {@code rope_scaling}, as files on the hub have them, or

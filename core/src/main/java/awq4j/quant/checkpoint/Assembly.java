@@ -7,6 +7,8 @@ import awq4j.format.safetensors.SafetensorsWriter.Source;
 import awq4j.model.BlockSpec;
 import awq4j.model.Linear;
 import awq4j.model.ModelSpec;
+import awq4j.model.Parameters;
+import awq4j.model.StoredMatrix;
 import awq4j.model.family.Families;
 import awq4j.quant.QuantScheme;
 import awq4j.tensor.DType;
@@ -57,13 +59,13 @@ final class Assembly implements AutoCloseable {
         return blocks.get(index);
     }
 
-    /** Tensor prefixes of linears that stay as they are. */
+    /** Tensor prefixes of matrices that stay as they are. */
     List<String> notConverted() {
         var names = new ArrayList<String>();
         for (BlockSpec spec : model.blocks()) {
-            for (Linear linear : spec.linears()) {
-                if (!block(spec.index()).quantized(linear)) {
-                    names.add(linear.name());
+            for (StoredMatrix matrix : StoredMatrix.of(spec.linears())) {
+                if (!block(spec.index()).quantized(matrix.parts().getFirst())) {
+                    names.add(matrix.name());
                 }
             }
         }
@@ -106,11 +108,12 @@ final class Assembly implements AutoCloseable {
     void verify(Path folder) {
         try (Checkpoint result = Checkpoints.open(folder)) {
             ModelSpec reread = Families.spec(result);
+            Parameters parameters = Parameters.of(result);
             for (BlockSpec spec : reread.blocks()) {
                 for (Linear linear : spec.linears()) {
                     if (block(spec.index()).quantized(linear)) {
                         BlockFile.requireSame(
-                                block(spec.index()).linear(linear, scheme), result.linear(linear.name()), folder);
+                                block(spec.index()).linear(linear, scheme), parameters.matrix(linear), folder);
                     }
                 }
             }

@@ -9,6 +9,8 @@ import awq4j.format.safetensors.SafetensorsWriter;
 import awq4j.format.safetensors.SafetensorsWriter.Source;
 import awq4j.model.BlockSpec;
 import awq4j.model.Linear;
+import awq4j.model.Stored;
+import awq4j.model.StoredMatrix;
 import awq4j.quant.LinearReport;
 import awq4j.quant.QuantScheme;
 import awq4j.quant.QuantizedBlock;
@@ -22,6 +24,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Set;
 import tools.jackson.core.JacksonException;
 import tools.jackson.databind.JsonNode;
@@ -51,13 +54,14 @@ final class BlockFile implements AutoCloseable {
      */
     static void write(Path path, BlockSpec spec, QuantizedBlock block, double seconds) {
         var sources = new ArrayList<Source>();
-        for (Linear linear : spec.linears()) {
-            Weight weight = block.linears().get(linear.name());
-            if (weight != null) {
-                Packed packed = AwqPacking.pack(weight);
-                sources.add(Source.of(linear.name() + ".qweight", packed.qweight()));
-                sources.add(Source.of(linear.name() + ".qzeros", packed.qzeros()));
-                sources.add(Source.of(linear.name() + ".scales", packed.scales()));
+        for (StoredMatrix matrix : StoredMatrix.of(spec.linears())) {
+            if (block.linears().containsKey(matrix.parts().getFirst().name())) {
+                Packed packed = AwqPacking.pack(matrix.codes(part -> Objects.requireNonNull(
+                        block.linears().get(part.name()),
+                        () -> part.name() + " is missing, but not all of its matrix")));
+                sources.add(Source.of(matrix.name() + ".qweight", packed.qweight()));
+                sources.add(Source.of(matrix.name() + ".qzeros", packed.qzeros()));
+                sources.add(Source.of(matrix.name() + ".scales", packed.scales()));
             }
         }
         block.changed().forEach((name, values) -> {
@@ -73,9 +77,11 @@ final class BlockFile implements AutoCloseable {
     }
 
     private static Shape shape(BlockSpec spec, String name, int size) {
-        for (Linear linear : spec.linears()) {
-            if (name.equals(linear.name() + ".weight")) {
-                return Shape.of(linear.rows(), linear.columns());
+        for (StoredMatrix matrix : StoredMatrix.of(spec.linears())) {
+            if (name.equals(matrix.name() + ".weight")) {
+                return matrix.transposed()
+                        ? Shape.of(matrix.columns(), matrix.rows())
+                        : Shape.of(matrix.rows(), matrix.columns());
             }
         }
         return Shape.of(size);
@@ -100,17 +106,21 @@ final class BlockFile implements AutoCloseable {
     }
 
     boolean quantized(Linear linear) {
-        return file.names().contains(linear.name() + ".qweight");
+        return file.names().contains(linear.stored().name() + ".qweight");
     }
 
     /** A linear as a reader of the checkpoint will see it. */
     Weight linear(Linear linear, QuantScheme scheme) {
+        Stored stored = linear.stored();
         var packed = new Packed(
-                tensor(linear.name() + ".qweight"),
-                tensor(linear.name() + ".qzeros"),
-                tensor(linear.name() + ".scales"));
-        return AwqPacking.unpack(
-                linear.name(), Version.forBits(scheme.bits()), scheme.bits(), scheme.groupSize(), packed);
+                tensor(stored.name() + ".qweight"),
+                tensor(stored.name() + ".qzeros"),
+                tensor(stored.name() + ".scales"));
+        Weight whole = AwqPacking.unpack(
+                stored.name(), Version.forBits(scheme.bits()), scheme.bits(), scheme.groupSize(), packed);
+        return linear.isPart()
+                ? whole.rows(linear.name(), stored.first(), stored.run(), stored.stride(), linear.rows())
+                : whole;
     }
 
     List<LinearReport> reports() {

@@ -2,11 +2,12 @@ package awq4j.quant.checkpoint;
 
 import awq4j.format.Checkpoint;
 import awq4j.kernel.Backend;
+import awq4j.kernel.Buffer;
 import awq4j.kernel.CpuBackend;
 import awq4j.model.BlockSpec;
 import awq4j.model.ModelSpec;
 import awq4j.model.Parameters;
-import awq4j.model.Positions;
+import awq4j.model.PlacedEmbedding;
 import awq4j.quant.BlockCapture;
 import awq4j.quant.BlockRecipe;
 import awq4j.quant.BlockRunner;
@@ -14,9 +15,9 @@ import awq4j.quant.BlockWeights;
 import awq4j.quant.QuantMethod;
 import awq4j.quant.QuantizedBlock;
 import awq4j.quant.calibration.Calibration;
-import awq4j.tensor.Tensor;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Objects;
 import java.util.concurrent.CancellationException;
@@ -62,7 +63,7 @@ final class BlockLoop {
                             count - first));
             float @Nullable [] hidden = null;
             if (settings.method().calibrated()) {
-                hidden = first == 0 ? embed(Objects.requireNonNull(settings.calibration())) : work.hiddenOf(first);
+                hidden = first == 0 ? embed(cpu, Objects.requireNonNull(settings.calibration())) : work.hiddenOf(first);
             }
             for (int i = first; i < count; i++) {
                 requireNoStop();
@@ -107,29 +108,20 @@ final class BlockLoop {
         return next;
     }
 
-    /** What flows into the first block: token embeddings, with learned positions added; [tokens, hidden]. */
-    private float[] embed(Calibration calibration) {
+    /** What flows into the first block, [tokens, hidden]. */
+    private float[] embed(Backend cpu, Calibration calibration) {
         int width = model.hidden();
         int length = calibration.length();
         float[] out = new float[Math.multiplyExact(calibration.tokens(), width)];
-        Tensor table = source.tensor(model.embedding() + ".weight");
+        PlacedEmbedding embedding = PlacedEmbedding.place(cpu, model, source, length);
+        int[] positions = new int[length];
+        Arrays.setAll(positions, i -> i);
+        Buffer h = cpu.allocate(length, width);
+        float[] rows = new float[length * width];
         for (int s = 0; s < calibration.sequences().length; s++) {
-            for (int t = 0; t < length; t++) {
-                table.copyTo((long) calibration.sequences()[s][t] * width, out, (s * length + t) * width, width);
-            }
-        }
-        if (model.positions() instanceof Positions.Learned learned) {
-            Tensor positions = source.tensor(learned.name() + ".weight");
-            float[] row = new float[width];
-            for (int t = 0; t < length; t++) {
-                positions.copyTo((long) (t + learned.offset()) * width, row, 0, width);
-                for (int s = 0; s < calibration.sequences().length; s++) {
-                    int at = (s * length + t) * width;
-                    for (int c = 0; c < width; c++) {
-                        out[at + c] += row[c];
-                    }
-                }
-            }
+            embedding.apply(calibration.sequences()[s], positions, h);
+            cpu.read(h, rows);
+            System.arraycopy(rows, 0, out, s * rows.length, rows.length);
         }
         return out;
     }

@@ -5,10 +5,10 @@ import awq4j.format.MalformedFileException;
 import awq4j.format.Sha256;
 import awq4j.format.UnsupportedModelException;
 import awq4j.model.BlockSpec;
-import awq4j.model.Linear;
+import awq4j.model.LearnedPositions;
 import awq4j.model.ModelSpec;
 import awq4j.model.Norm;
-import awq4j.model.Positions;
+import awq4j.model.StoredMatrix;
 import awq4j.tensor.Tensor;
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -92,19 +92,21 @@ record ModelScan(String sha256, long sizeBytes) {
     private static Map<String, Need> needs(ModelSpec model) {
         var needs = new HashMap<String, Need>();
         var outer = new Need("", FLOAT16_LIMIT);
-        needs.put(model.embedding() + ".weight", outer);
-        needs.put(model.head().name() + ".weight", outer);
-        needs.put(model.head().name() + ".bias", outer);
-        if (model.positions() instanceof Positions.Learned learned) {
-            needs.put(learned.name() + ".weight", outer);
+        for (StoredMatrix matrix : StoredMatrix.of(model.outerLinears())) {
+            needs.put(matrix.name() + ".weight", outer);
+            needs.put(matrix.name() + ".bias", outer);
         }
-        norm(needs, model.finalNorm(), outer);
+        LearnedPositions positions = model.embedding().positions();
+        if (positions != null) {
+            needs.put(positions.name() + ".weight", outer);
+        }
+        model.outerNorms().forEach(norm -> norm(needs, norm, outer));
         for (BlockSpec block : model.blocks()) {
             String where = " (block " + block.index() + ")";
             var kept = new Need(where, FLOAT16_LIMIT);
-            for (Linear linear : block.linears()) {
-                needs.put(linear.name() + ".weight", new Need(where, Float.POSITIVE_INFINITY));
-                needs.put(linear.name() + ".bias", kept);
+            for (StoredMatrix matrix : StoredMatrix.of(block.linears())) {
+                needs.put(matrix.name() + ".weight", new Need(where, Float.POSITIVE_INFINITY));
+                needs.put(matrix.name() + ".bias", kept);
             }
             block.norms().forEach(norm -> norm(needs, norm, kept));
         }
@@ -112,8 +114,7 @@ record ModelScan(String sha256, long sizeBytes) {
     }
 
     private static void norm(Map<String, Need> needs, Norm norm, Need need) {
-        needs.put(norm.name() + ".weight", need);
-        needs.put(norm.name() + ".bias", need);
+        norm.tensors().forEach(name -> needs.put(name, need));
     }
 
     /** The tensors that the forward pass reads, by name. */

@@ -4,8 +4,8 @@ import awq4j.format.Checkpoint;
 import awq4j.format.awq.AwqPacking;
 import awq4j.format.awq.AwqPacking.Version;
 import awq4j.model.BlockSpec;
-import awq4j.model.Linear;
 import awq4j.model.ModelSpec;
+import awq4j.model.StoredMatrix;
 import awq4j.quant.QuantScheme;
 import awq4j.tensor.DType;
 import awq4j.tensor.Tensor;
@@ -17,17 +17,17 @@ import java.util.Set;
  *
  * @param packed of quantized linears
  * @param other of all other tensors, in float16
- * @param quantizable how many linears fit the packing
+ * @param quantizable how many matrices fit the packing
  */
 record Sizes(long packed, long other, int quantizable) {
     static Sizes of(Checkpoint source, ModelSpec model, QuantScheme scheme) {
         long packed = 0;
         Set<String> packedNames = new HashSet<>();
         for (BlockSpec block : model.blocks()) {
-            for (Linear linear : block.linears()) {
-                if (fits(linear, scheme)) {
-                    packed += packed(linear, scheme);
-                    packedNames.add(linear.name() + ".weight");
+            for (StoredMatrix matrix : StoredMatrix.of(block.linears())) {
+                if (fits(matrix, scheme)) {
+                    packed += packed(matrix, scheme);
+                    packedNames.add(matrix.name() + ".weight");
                 }
             }
         }
@@ -47,14 +47,14 @@ record Sizes(long packed, long other, int quantizable) {
         return packed + other;
     }
 
-    private static boolean fits(Linear linear, QuantScheme scheme) {
+    private static boolean fits(StoredMatrix matrix, QuantScheme scheme) {
         return AwqPacking.fits(
-                Version.forBits(scheme.bits()), linear.rows(), linear.columns(), scheme.groupSizeFor(linear.columns()));
+                Version.forBits(scheme.bits()), matrix.rows(), matrix.columns(), scheme.groupSizeFor(matrix.columns()));
     }
 
-    private static long packed(Linear linear, QuantScheme scheme) {
-        long words = ((long) linear.rows() * scheme.bits() + 31) / 32;
-        long groups = scheme.layout(linear.columns()).groups(linear.columns());
-        return (linear.columns() + groups) * words * Integer.BYTES + groups * linear.rows() * DType.F16.bytes();
+    private static long packed(StoredMatrix matrix, QuantScheme scheme) {
+        long words = ((long) matrix.rows() * scheme.bits() + 31) / 32;
+        long groups = scheme.layout(matrix.columns()).groups(matrix.columns());
+        return (matrix.columns() + groups) * words * Integer.BYTES + groups * matrix.rows() * DType.F16.bytes();
     }
 }

@@ -19,7 +19,7 @@ public record ModelWork(long blockWeights, long headWeights) {
                 sum += weights(linear);
             }
         }
-        return new ModelWork(sum, weights(spec.head()));
+        return new ModelWork(sum, weights(spec.head().linear()));
     }
 
     private static long weights(Linear linear) {

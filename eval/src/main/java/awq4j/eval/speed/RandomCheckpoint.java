@@ -4,10 +4,11 @@ import awq4j.format.Checkpoint;
 import awq4j.format.Config;
 import awq4j.format.UnsupportedModelException;
 import awq4j.model.BlockSpec;
+import awq4j.model.LearnedPositions;
 import awq4j.model.Linear;
 import awq4j.model.ModelSpec;
 import awq4j.model.Norm;
-import awq4j.model.Positions;
+import awq4j.model.StoredMatrix;
 import awq4j.tensor.DType;
 import awq4j.tensor.FloatFormats;
 import awq4j.tensor.Tensor;
@@ -66,7 +67,10 @@ public final class RandomCheckpoint implements Checkpoint {
         this.shape = shape;
         this.kind = kind;
         tensors(shape.spec(), linear -> linears.put(linear.name(), linear), this::vector);
-        shape.spec().blocks().forEach(block -> block.linears().forEach(linear -> inBlocks.add(linear.name())));
+        shape.spec()
+                .blocks()
+                .forEach(block -> block.linears()
+                        .forEach(linear -> inBlocks.add(linear.stored().name())));
         codes = arena.allocate(Math.ceilDiv(codeBytes(), Long.BYTES) * Long.BYTES, 64);
         var random = new SplittableRandom(1);
         for (long i = 0; i < codes.byteSize(); i += Long.BYTES) {
@@ -87,36 +91,25 @@ public final class RandomCheckpoint implements Checkpoint {
 
     /** All matrices, and all vectors with their sizes, that the specification declares. */
     private static void tensors(ModelSpec spec, Consumer<Linear> matrix, BiConsumer<String, Integer> vector) {
-        matrix.accept(new Linear(spec.embedding(), spec.vocabulary(), spec.hidden(), false));
-        if (spec.positions() instanceof Positions.Learned learned) {
-            matrix.accept(new Linear(learned.name(), spec.contextLength() + learned.offset(), spec.hidden(), false));
+        LearnedPositions positions = spec.embedding().positions();
+        if (positions != null) {
+            int rows = spec.contextLength() + positions.offset();
+            matrix.accept(new Linear(positions.name(), rows, spec.hidden(), false));
         }
-        var all = new ArrayList<Linear>();
+        var all = new ArrayList<>(spec.outerLinears());
+        var norms = new ArrayList<>(spec.outerNorms());
         for (BlockSpec block : spec.blocks()) {
-            int headDim = block.attention().shape().headDim();
-            for (Norm norm : block.norms()) {
-                boolean perHead = norm.equals(block.attention().queryNorm())
-                        || norm.equals(block.attention().keyNorm());
-                norm(norm, perHead ? headDim : spec.hidden(), vector);
-            }
             all.addAll(block.linears());
+            norms.addAll(block.norms());
         }
-        norm(spec.finalNorm(), spec.hidden(), vector);
-        if (!spec.tied()) {
-            all.add(spec.head());
+        for (Norm norm : norms) {
+            norm.tensors().forEach(name -> vector.accept(name, norm.size()));
         }
-        for (Linear linear : all) {
-            matrix.accept(linear);
-            if (linear.bias()) {
-                vector.accept(linear.name() + ".bias", linear.rows());
+        for (StoredMatrix stored : StoredMatrix.of(all)) {
+            matrix.accept(new Linear(stored.name(), stored.rows(), stored.columns(), false));
+            if (stored.bias()) {
+                vector.accept(stored.name() + ".bias", stored.rows());
             }
-        }
-    }
-
-    private static void norm(Norm norm, int size, BiConsumer<String, Integer> vector) {
-        vector.accept(norm.name() + ".weight", size);
-        if (norm instanceof Norm.Layer layer && layer.bias()) {
-            vector.accept(norm.name() + ".bias", size);
         }
     }
 
