@@ -10,6 +10,7 @@ module awq4j.core {
     exports awq4j.weight;
     exports awq4j.format;
     exports awq4j.format.awq;
+    exports awq4j.format.gguf;
     exports awq4j.format.packed;
     exports awq4j.format.safetensors;
     exports awq4j.kernel;

@@ -1,0 +1,150 @@
+package awq4j.format.gguf;
+
+import static awq4j.format.gguf.ByteCursor.shown;
+
+import awq4j.format.MalformedFileException;
+import awq4j.format.UnsupportedModelException;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.nio.channels.FileChannel;
+import java.nio.channels.FileChannel.MapMode;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+import java.util.Map;
+
+/**
+ * A GGUF file of version 2 or 3, mapped: magic, counts, keys with typed values, a list of tensors, their data at multiples
+ * of an alignment. All numbers are little-endian.
+ *
+ * <p>The header is checked whole when the file is opened, including that the data of each tensor lies within the file and
+ * no two overlap; the data is touched only when read.
+ */
+public final class GgufFile implements AutoCloseable {
+    /** How a file begins, {@code GGUF} as a number. */
+    private static final int MAGIC = 0x4655_4747;
+
+    /** Beginnings of the formats before it: {@code ggml}, {@code ggmf}, {@code ggjt}, {@code ggla}. */
+    private static final int[] OLDER = {0x67676d6c, 0x67676d66, 0x67676a74, 0x67676c61};
+
+    /** How a Git LFS pointer begins, {@code vers}: what a clone without LFS leaves in place of a file. */
+    private static final int LFS_POINTER = 0x73726576;
+
+    private final Path path;
+    private final Arena arena;
+    private final MemorySegment memory;
+    private final GgufMetadata metadata;
+    private final Map<String, GgufTensor> tensors;
+
+    private GgufFile(
+            Path path, Arena arena, MemorySegment memory, GgufMetadata metadata, Map<String, GgufTensor> tensors) {
+        this.path = path;
+        this.arena = arena;
+        this.memory = memory;
+        this.metadata = metadata;
+        this.tensors = tensors;
+    }
+
+    /**
+     * Maps a file and checks its header.
+     *
+     * @throws MalformedFileException if it is not a GGUF file, or its header promises what the file has not
+     * @throws UnsupportedModelException if it is of another version or byte order
+     */
+    public static GgufFile open(Path path) {
+        Arena arena = Arena.ofShared();
+        boolean opened = false;
+        try (FileChannel channel = FileChannel.open(path, StandardOpenOption.READ)) {
+            if (Files.isDirectory(path)) {
+                throw new MalformedFileException(path, -1, "expected a file, found a folder");
+            }
+            MemorySegment memory = channel.map(MapMode.READ_ONLY, 0, channel.size(), arena);
+            var cursor = new ByteCursor(path, memory, 0);
+            checkBeginning(path, cursor);
+            long tensorCount = cursor.count(TensorList.LEAST_BYTES, "tensors");
+            long keyCount = cursor.count(Long.BYTES + 1 + Integer.BYTES + 1, "keys");
+            GgufMetadata metadata = GgufMetadata.read(path, memory, cursor, keyCount);
+            Map<String, GgufTensor> tensors = TensorList.read(path, memory, cursor, metadata, tensorCount);
+            var file = new GgufFile(path, arena, memory, metadata, tensors);
+            opened = true;
+            return file;
+        } catch (IOException e) {
+            throw new UncheckedIOException(path + ": " + e.getMessage(), e);
+        } finally {
+            if (!opened) {
+                arena.close();
+            }
+        }
+    }
+
+    private static void checkBeginning(Path path, ByteCursor cursor) {
+        int magic = cursor.int32("the beginning");
+        if (magic == LFS_POINTER) {
+            throw new MalformedFileException(
+                    path, 0, "is a Git LFS pointer, not the file it points to; fetch that with \"git lfs pull\"");
+        }
+        for (int older : OLDER) {
+            if (magic == older || magic == Integer.reverseBytes(older)) {
+                throw new UnsupportedModelException(path.getFileName()
+                        + " is of a format that llama.cpp had before GGUF; supported: GGUF versions 2 and 3");
+            }
+        }
+        if (magic != MAGIC) {
+            throw new MalformedFileException(
+                    path, 0, "expected a GGUF file, which begins with \"GGUF\", found " + Integer.toHexString(magic));
+        }
+        int version = cursor.int32("the version");
+        if (version == 2 || version == 3) {
+            return;
+        }
+        int swapped = Integer.reverseBytes(version);
+        if (swapped >= 1 && swapped <= 3) {
+            throw new UnsupportedModelException(path.getFileName()
+                    + " is big-endian; supported: little-endian files, as all machines write them but" + " mainframes");
+        }
+        throw new UnsupportedModelException(path.getFileName() + " is GGUF version " + Integer.toUnsignedString(version)
+                + "; supported: versions 2 and 3");
+    }
+
+    /** The file. */
+    public Path path() {
+        return path;
+    }
+
+    /** Its keys and values, readable until {@link #close}. */
+    public GgufMetadata metadata() {
+        return metadata;
+    }
+
+    /** Its tensors in the order of the header. */
+    public Map<String, GgufTensor> tensors() {
+        return tensors;
+    }
+
+    /**
+     * The data of one of its tensors, as it is stored; valid until {@link #close}.
+     *
+     * @throws IllegalArgumentException if there is none of that name
+     * @throws UnsupportedModelException if its type is not known, and so its size
+     */
+    public MemorySegment data(String name) {
+        GgufTensor tensor = tensors.get(name);
+        if (tensor == null) {
+            throw new IllegalArgumentException(path.getFileName() + " has no tensor " + name);
+        }
+        if (tensor.type() == null) {
+            throw new UnsupportedModelException(path.getFileName() + ": tensor " + shown(name) + " is of "
+                    + tensor.typeName() + ", which is not known");
+        }
+        return memory.asSlice(tensor.offset(), tensor.sizeBytes());
+    }
+
+    @Override
+    public void close() {
+        if (arena.scope().isAlive()) {
+            arena.close();
+        }
+    }
+}
