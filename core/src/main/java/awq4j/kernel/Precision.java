@@ -1,5 +1,10 @@
 package awq4j.kernel;
 
+import awq4j.weight.WeightLayout;
+import awq4j.weight.WeightLayout.Dense;
+import awq4j.weight.WeightLayout.GgufBlock;
+import awq4j.weight.WeightLayout.Grouped;
+
 /**
  * In what arithmetic weights meet activations; named by the bits of both. A declared choice: backends never change it by
  * themselves.
@@ -17,6 +22,18 @@ public enum Precision {
 
     /** Most columns whose activations share a scale in {@link #W4A8}. */
     public static final int ACTIVATION_GROUP = 128;
+
+    /** Columns of a weight's group if activations that meet it are rounded, 0 if they are not. */
+    public int roundedGroup(WeightLayout layout) {
+        if (this == W4A16) {
+            return 0;
+        }
+        return switch (layout) {
+            case Dense ignored -> 0;
+            case Grouped grouped -> grouped.storageBits() == 4 ? grouped.groupSize() : 0;
+            case GgufBlock blocks -> blocks.type().bits() <= 4 ? blocks.type().groupSize() : 0;
+        };
+    }
 
     /** The name in reports and on the command line, in lower case. */
     public String label() {

@@ -1,6 +1,7 @@
 package awq4j.weight;
 
 import awq4j.weight.WeightLayout.Dense;
+import awq4j.weight.WeightLayout.GgufBlock;
 import awq4j.weight.WeightLayout.Grouped;
 import awq4j.weight.WeightLayout.ZeroPoint;
 import java.lang.foreign.Arena;
@@ -18,6 +19,7 @@ import org.jspecify.annotations.Nullable;
  *       up to four bits (even column in the low nibble), else one a byte. {@code scales} holds float32
  *       [rows, groups]; {@code zeros} holds bytes [rows, groups], float32 biases with {@link ZeroPoint#FLOAT}, or is null
  *       with {@link ZeroPoint#MIDDLE}.
+ *   <li>{@link GgufBlock}: {@code values} holds {@link GgufBlock#rowBytes} bytes a row; the others are null.
  * </ul>
  *
  * @param name the tensor-name prefix, for example {@code model.layers.3.mlp.down_proj}; used in messages
@@ -50,6 +52,16 @@ public record Weight(
                 expect(name, "values", values, (long) rows * grouped.rowBytes(columns));
                 expect(name, "scales", scales, groups * Float.BYTES);
                 expect(name, "zeros", zeros, groups * grouped.zeroPoint().bytes());
+            }
+            case GgufBlock blocks -> {
+                int block = blocks.type().blockColumns();
+                if (columns % block != 0) {
+                    throw new IllegalArgumentException("weight " + name + ": " + blocks.type()
+                            + " needs columns in multiples of " + block + ", found " + columns);
+                }
+                expect(name, "values", values, blocks.sizeBytes(rows, columns));
+                expect(name, "scales", scales, 0);
+                expect(name, "zeros", zeros, 0);
             }
         }
         if (inputOrder != null && inputOrder.size() != columns) {

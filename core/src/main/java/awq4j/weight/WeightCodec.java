@@ -3,6 +3,7 @@ package awq4j.weight;
 import awq4j.tensor.Shape;
 import awq4j.tensor.Tensor;
 import awq4j.weight.WeightLayout.Dense;
+import awq4j.weight.WeightLayout.GgufBlock;
 import awq4j.weight.WeightLayout.Grouped;
 import awq4j.weight.WeightLayout.ZeroPoint;
 import java.lang.foreign.MemorySegment;
@@ -29,28 +30,29 @@ public final class WeightCodec {
 
     /**
      * The values of one row as float32, in the order of the inputs: {@code scale * (code - zero)}, the difference in
-     * integers, or {@code scale * code + bias}; one rounding.
+     * integers, or {@code scale * code + bias}; of GGUF blocks what {@link BlockParts} says. One rounding.
      *
      * @param out at least {@code weight.columns()} values
      */
     public static void decodeRow(Weight weight, int row, float[] out) {
         InputOrder order = weight.inputOrder();
         if (order == null) {
-            decodeStored(weight, row, out);
+            decodeStored(weight, row, out, 0);
             return;
         }
         float[] stored = new float[weight.columns()];
-        decodeStored(weight, row, stored);
+        decodeStored(weight, row, stored, 0);
         order.scatter(stored, 0, out, 0);
     }
 
-    private static void decodeStored(Weight weight, int row, float[] out) {
+    /** As {@link #decodeRow}, but in the order of the stored columns, and to {@code out} from {@code at} on. */
+    public static void decodeStored(Weight weight, int row, float[] out, int at) {
         int columns = weight.columns();
         switch (weight.layout()) {
             case Dense dense -> {
                 long bytes = (long) columns * dense.dtype().bytes();
                 MemorySegment part = weight.values().asSlice(row * bytes, bytes);
-                new Tensor(dense.dtype(), Shape.of(columns), part).copyTo(0, out, 0, columns);
+                new Tensor(dense.dtype(), Shape.of(columns), part).copyTo(0, out, at, columns);
             }
             case Grouped grouped -> {
                 boolean biased = grouped.zeroPoint() == ZeroPoint.FLOAT;
@@ -58,9 +60,18 @@ public final class WeightCodec {
                     int g = k / grouped.groupSize();
                     int code = code(weight, grouped, row, k);
                     float scale = scale(weight, grouped, row, g);
-                    out[k] = biased
+                    out[at + k] = biased
                             ? Math.fma(scale, code, bias(weight, grouped, row, g))
                             : scale * (code - zero(weight, grouped, row, g));
+                }
+            }
+            case GgufBlock blocks -> {
+                GgufType type = blocks.type();
+                var parts = new BlockParts(type);
+                long from = row * blocks.rowBytes(columns);
+                for (int k = 0; k < columns; k += type.blockColumns(), from += type.blockBytes()) {
+                    parts.read(weight.values(), from);
+                    parts.decode(out, at + k);
                 }
             }
         }

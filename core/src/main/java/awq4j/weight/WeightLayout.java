@@ -57,6 +57,23 @@ public sealed interface WeightLayout {
         }
     }
 
+    /**
+     * Blocks along a row as a GGUF file has them, one after the other.
+     *
+     * @param type what a block holds
+     */
+    record GgufBlock(GgufType type) implements WeightLayout {
+        /** Bytes of one row of {@code columns} values, a whole number of blocks. */
+        public long rowBytes(int columns) {
+            return (long) columns / type.blockColumns() * type.blockBytes();
+        }
+
+        /** Bytes of a whole weight. */
+        public long sizeBytes(int rows, int columns) {
+            return rows * rowBytes(columns);
+        }
+    }
+
     /** How the zero of a group is given. */
     enum ZeroPoint {
         /** Fixed at {@code 2^(bits - 1)}: symmetric quantization; no zeros are stored. */

@@ -13,6 +13,7 @@ import awq4j.kernel.CpuOptions.Arithmetic;
 import awq4j.kernel.PlacedWeight;
 import awq4j.kernel.Precision;
 import awq4j.tensor.DType;
+import awq4j.weight.GgufType;
 import awq4j.weight.Weight;
 import awq4j.weight.WeightCodec;
 import awq4j.weight.WeightLayout.Dense;
@@ -92,6 +93,21 @@ public abstract class BackendContract {
         }
         assertLinear(Samples.grouped(SEED, 70, 520, 4, 32, ZeroPoint.FLOAT), 1, 200);
         assertLinear(Samples.grouped(SEED, 70, 521, 4, 32, ZeroPoint.FLOAT), 1, 200);
+    }
+
+    @Test
+    void blocksOfAllTypesAreTheDefinitions() {
+        for (GgufType type : GgufType.values()) {
+            for (int columns : new int[] {256, 768}) {
+                assertLinear(GgufBlocks.weight(SEED + columns, 41, columns, type), 1, 2, 7);
+            }
+            for (int rows : new int[] {1, 5, 16, 33, 129}) {
+                assertLinear(GgufBlocks.weight(SEED + rows, rows, 256, type), 1, 13);
+            }
+        }
+        assertLinear(GgufBlocks.weight(SEED, 41, 32, GgufType.Q5_0), 1, 2);
+        assertLinear(GgufBlocks.weight(SEED, 41, 160, GgufType.Q5_1), 1, 2);
+        assertLinear(GgufBlocks.weight(SEED, 70, 2560, GgufType.Q4_K), 1, 200);
     }
 
     @Test
@@ -193,7 +209,9 @@ public abstract class BackendContract {
                 Samples.grouped(SEED, 9, 77, 6, 9, ZeroPoint.MIDDLE),
                 Samples.grouped(SEED, 9, 77, 4, 32, ZeroPoint.FLOAT),
                 Samples.grouped(SEED, 9, 78, 5, 32, ZeroPoint.FLOAT),
-                Samples.inRandomOrder(SEED, Samples.grouped(SEED, 9, 77, 4, 32, ZeroPoint.INTEGER)))) {
+                Samples.inRandomOrder(SEED, Samples.grouped(SEED, 9, 77, 4, 32, ZeroPoint.INTEGER)),
+                GgufBlocks.weight(SEED, 9, 512, GgufType.Q4_K),
+                GgufBlocks.weight(SEED, 9, 512, GgufType.Q6_K))) {
             int[] ids = {8, 0, 3, 3};
             Buffer out = fenced(backend, ids.length, table.columns());
             backend.kernels().embed(backend.place(table), ids, out.view(ids.length));

@@ -5,13 +5,12 @@ import awq4j.kernel.CpuWeight;
 import awq4j.kernel.Precision;
 import awq4j.kernel.Prepared;
 import awq4j.kernel.Scratch;
-import awq4j.tensor.Shape;
-import awq4j.tensor.Tensor;
 import awq4j.weight.InputOrder;
 import awq4j.weight.Weight;
 import awq4j.weight.WeightCodec;
 import awq4j.weight.WeightLayout;
 import awq4j.weight.WeightLayout.Dense;
+import awq4j.weight.WeightLayout.GgufBlock;
 import awq4j.weight.WeightLayout.Grouped;
 import awq4j.weight.WeightLayout.ZeroPoint;
 import java.lang.foreign.MemorySegment;
@@ -26,26 +25,27 @@ final class ScalarWeight implements CpuWeight {
     private static final int TOGETHER = 4;
 
     private final Weight weight;
-    private final @Nullable Grouped rounded;
+    private final int roundedGroup;
 
     ScalarWeight(Weight weight, Precision precision) {
-        this.rounded =
-                precision == Precision.W4A8 && weight.layout() instanceof Grouped grouped && grouped.storageBits() == 4
-                        ? grouped
-                        : null;
+        this.roundedGroup = precision.roundedGroup(weight.layout());
         this.weight = switch (weight.layout()) {
             case Dense ignored -> weight;
-            case Grouped ignored ->
-                new Weight(
-                        weight.name(),
-                        weight.rows(),
-                        weight.columns(),
-                        weight.layout(),
-                        onHeap(weight.values()),
-                        weight.scales() == null ? null : onHeap(weight.scales()),
-                        weight.zeros() == null ? null : onHeap(weight.zeros()),
-                        weight.inputOrder());
+            case Grouped ignored -> onHeap(weight);
+            case GgufBlock ignored -> onHeap(weight);
         };
+    }
+
+    private static Weight onHeap(Weight weight) {
+        return new Weight(
+                weight.name(),
+                weight.rows(),
+                weight.columns(),
+                weight.layout(),
+                onHeap(weight.values()),
+                weight.scales() == null ? null : onHeap(weight.scales()),
+                weight.zeros() == null ? null : onHeap(weight.zeros()),
+                weight.inputOrder());
     }
 
     private static MemorySegment onHeap(MemorySegment memory) {
@@ -94,7 +94,7 @@ final class ScalarWeight implements CpuWeight {
 
     @Override
     public int preparedFloats(int n) {
-        return rounded == null ? 0 : Math.multiplyExact(n, weight.columns());
+        return roundedGroup == 0 ? 0 : Math.multiplyExact(n, weight.columns());
     }
 
     @Override
@@ -104,13 +104,13 @@ final class ScalarWeight implements CpuWeight {
 
     @Override
     public void prepare(float[] x, int n, int from, int to, Prepared prepared) {
-        if (rounded == null) {
+        if (roundedGroup == 0) {
             return;
         }
         int columns = weight.columns();
         for (int t = from; t < to; t++) {
             for (int start = 0; start < columns; ) {
-                int groupEnd = Math.min(columns, (start / rounded.groupSize() + 1) * rounded.groupSize());
+                int groupEnd = Math.min(columns, start - start % roundedGroup + roundedGroup);
                 int end = Math.min(groupEnd, start + Precision.ACTIVATION_GROUP);
                 round(x, t * columns + start, end - start, prepared.floats());
                 start = end;
@@ -130,14 +130,8 @@ final class ScalarWeight implements CpuWeight {
     @Override
     public void decodeRow(int row, float[] out, int at) {
         switch (weight.layout()) {
-            case Dense dense -> {
-                long bytes = (long) weight.columns() * dense.dtype().bytes();
-                new Tensor(
-                                dense.dtype(),
-                                Shape.of(weight.columns()),
-                                weight.values().asSlice(row * bytes, bytes))
-                        .copyTo(0, out, at, weight.columns());
-            }
+            case Dense ignored -> WeightCodec.decodeStored(weight, row, out, at);
+            case GgufBlock ignored -> WeightCodec.decodeStored(weight, row, out, at);
             case Grouped grouped -> decodeRow(grouped, row, out, at);
         }
     }
@@ -180,7 +174,7 @@ final class ScalarWeight implements CpuWeight {
                 decodeRow(first + r, decoded, r * columns);
             }
             for (int t = 0; t < n; t++) {
-                dots(rounded == null ? x : prepared.floats(), t * columns, decoded, columns, sums);
+                dots(roundedGroup == 0 ? x : prepared.floats(), t * columns, decoded, columns, sums);
                 for (int r = 0; r < height; r++) {
                     double shift = bias == null ? 0 : bias[first + r];
                     out[t * weight.rows() + first + r] = (float) (sums[r] + shift);

@@ -9,9 +9,11 @@ import awq4j.kernel.RowKernels;
 import awq4j.kernel.Scratch;
 import awq4j.kernel.SpanAttention;
 import awq4j.kernel.Split;
+import awq4j.kernel.scalar.ScalarRowKernels;
 import awq4j.weight.PackedMatrix;
 import awq4j.weight.Weight;
 import awq4j.weight.WeightLayout.Dense;
+import awq4j.weight.WeightLayout.GgufBlock;
 import awq4j.weight.WeightLayout.Grouped;
 import java.util.Optional;
 import jdk.incubator.vector.FloatVector;
@@ -47,6 +49,7 @@ public final class VectorRowKernels implements RowKernels {
         return switch (weight.layout()) {
             case Dense dense -> new DenseWeight(weight, dense.dtype());
             case Grouped grouped -> new PackedWeight(weight, grouped, precision, split);
+            case GgufBlock ignored -> new ScalarRowKernels(precision).place(weight, split);
         };
     }
 

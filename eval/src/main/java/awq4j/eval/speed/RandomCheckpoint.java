@@ -15,6 +15,7 @@ import awq4j.tensor.Tensor;
 import awq4j.weight.Weight;
 import awq4j.weight.WeightLayout;
 import awq4j.weight.WeightLayout.Dense;
+import awq4j.weight.WeightLayout.GgufBlock;
 import awq4j.weight.WeightLayout.Grouped;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -197,6 +198,7 @@ public final class RandomCheckpoint implements Checkpoint {
         return switch (layout(linear)) {
             case Dense dense -> plain.computeIfAbsent(prefix, name -> dense(linear, dense));
             case Grouped grouped -> grouped(linear, grouped);
+            case GgufBlock blocks -> throw new IllegalStateException(prefix + " in " + blocks.type()); // no kind has it
         };
     }
 
