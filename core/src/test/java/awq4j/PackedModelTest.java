@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import awq4j.format.Checkpoint;
 import awq4j.format.Checkpoints;
 import awq4j.format.MalformedFileException;
+import awq4j.format.UnsupportedModelException;
 import awq4j.format.packed.PackedFile;
 import awq4j.kernel.Backend;
 import awq4j.kernel.Buffer;
@@ -15,14 +16,17 @@ import awq4j.kernel.CpuOptions.Arithmetic;
 import awq4j.kernel.KvBuffer.KvPrecision;
 import awq4j.kernel.PlacedWeight;
 import awq4j.kernel.Precision;
+import awq4j.model.ModelSpec;
 import awq4j.model.PackedModel;
 import awq4j.model.StepBatch;
 import awq4j.model.Taps;
+import awq4j.model.TensorCheck;
 import awq4j.model.Transformer;
 import awq4j.model.family.Families;
 import awq4j.quant.QuantScheme;
 import awq4j.quant.checkpoint.CheckpointQuantizer;
 import awq4j.quant.checkpoint.MethodChoice;
+import awq4j.quant.checkpoint.PackedFolder;
 import awq4j.quant.checkpoint.QuantizeSettings;
 import awq4j.tensor.DType;
 import awq4j.testing.RandomModels;
@@ -254,6 +258,120 @@ class PackedModelTest {
                     .hasMessageContaining("cannot write " + PackedFile.of(disk.folder()));
             assertThat(PackedFile.of(disk.folder())).doesNotExist();
             assertThat(PackedFile.unfinished(disk.folder())).doesNotExist();
+        }
+    }
+
+    @ParameterizedTest
+    @CsvSource({"W4A8, 4, false", "W4A8, 4, true", "W4A16, 4, false", "W4A16, 4, true", "W4A16, 3, false"})
+    void aFolderOfItsOwnNeedsNothingElse(Precision precision, int bits, boolean tied) throws IOException {
+        Path model = quantized(bits, tied);
+        var options = new CpuOptions(Arithmetic.VECTOR, precision, 2);
+        float[] expected = logits(model, options, false);
+        Files.writeString(model.resolve("generation_config.json"), "{}");
+        Path own = folder(model, false);
+        Files.move(model, folder.resolve("elsewhere"));
+        assertThat(names(own)).containsExactly("awq4j.packed", "config.json", "generation_config.json");
+        assertThat(logits(own, options, true)).containsExactly(expected);
+        try (Checkpoint checkpoint = Checkpoints.open(own)) {
+            assertThat(checkpoint.quantization().orElseThrow().bits()).isEqualTo(bits);
+            assertThat(checkpoint.names()).doesNotContain("model.layers.0.mlp.up_proj.qweight");
+            assertThat(TensorCheck.of(Families.spec(checkpoint), checkpoint))
+                    .isEqualTo(new TensorCheck(List.of(), List.of()));
+        }
+    }
+
+    @Test
+    void aFolderOfItsOwnIsRefusedByOtherKernels() {
+        Path own = folder(quantized(4, false), false);
+        assertThatThrownBy(() -> used(own, new CpuOptions(Arithmetic.SCALAR, Precision.W4A8, 1)))
+                .isInstanceOf(UnsupportedModelException.class)
+                .hasMessageStartingWith(own.resolve("awq4j.packed") + ": cpu/scalar")
+                .hasMessageContaining("does not read the order rows")
+                .hasMessageContaining("the weights that it was made from are not in the folder");
+        try (Checkpoint checkpoint = Checkpoints.open(own)) {
+            assertThatThrownBy(() -> checkpoint.linear("model.layers.0.mlp.up_proj"))
+                    .isInstanceOf(UnsupportedModelException.class)
+                    .hasMessageContaining("holds model.layers.0.mlp.up_proj in an order of these kernels' own");
+            assertThatThrownBy(() -> checkpoint.tensor("nothing"))
+                    .isInstanceOf(UnsupportedModelException.class)
+                    .hasMessageContaining("has no tensor nothing");
+        }
+    }
+
+    @Test
+    void aFileThatStandsBesideNoWeightsIsNoModel() throws IOException {
+        Path model = quantized(4, false);
+        convert(model, ROUNDED);
+        Files.delete(model.resolve("model.safetensors"));
+        assertThatThrownBy(() -> Checkpoints.open(model))
+                .isInstanceOf(MalformedFileException.class)
+                .hasMessageContaining("holds packed matrices only: the weights that it was made from are missing");
+    }
+
+    @ParameterizedTest
+    @CsvSource({
+        "'awq 4 32 false gemm', 'awq 4 32 false_gemm', 'expected 5 words, found 4'",
+        "'awq 4 32 false gemm', 'awq x 32 false gemm', 'does not describe a quantized model'",
+    })
+    void aModelFileThatContradictsItselfIsRefused(String before, String after, String message) {
+        Path own = folder(quantized(4, false), false);
+        change(own, header -> header.replace(before, after));
+        assertThatThrownBy(() -> Checkpoints.open(own))
+                .isInstanceOf(MalformedFileException.class)
+                .hasMessageContaining(message);
+    }
+
+    @Test
+    void aFolderIsReplacedOnlyByForceAndNeverTheSource() {
+        Path model = quantized(4, false);
+        folder(model, false);
+        assertThatThrownBy(() -> folder(model, false))
+                .isInstanceOf(IllegalArgumentException.class)
+                .hasMessageContaining("exists and is not empty");
+        assertThat(folder(model, true)).isDirectory();
+        try (Checkpoint checkpoint = Checkpoints.open(model)) {
+            assertThatThrownBy(() -> PackedFolder.of(checkpoint, model, true))
+                    .isInstanceOf(IllegalArgumentException.class)
+                    .hasMessageContaining("are the same folder");
+        }
+    }
+
+    @Test
+    void anInterruptionLeavesNoFolder() throws IOException {
+        Path model = quantized(4, false);
+        Path out = folder.resolve("own");
+        try (Checkpoint checkpoint = Checkpoints.open(model);
+                var backend = CpuBackend.open(ROUNDED)) {
+            var matrices = PackedModel.pack(backend, Families.spec(checkpoint), checkpoint, () -> {});
+            int[] count = {0};
+            PackedFolder own = PackedFolder.of(checkpoint, out, false);
+            assertThatThrownBy(() -> own.write(Families.spec(checkpoint), matrices, () -> {
+                        if (++count[0] == matrices.size() + 2) {
+                            throw new CancellationException("enough");
+                        }
+                    }))
+                    .isInstanceOf(CancellationException.class);
+            assertThat(own.unfinished()).doesNotExist();
+        }
+        assertThat(out).doesNotExist();
+    }
+
+    private Path folder(Path model, boolean force) {
+        Path out = folder.resolve("own");
+        try (Checkpoint checkpoint = Checkpoints.open(model);
+                var backend = CpuBackend.open(ROUNDED)) {
+            ModelSpec spec = Families.spec(checkpoint);
+            PackedFolder.of(checkpoint, out, force)
+                    .write(spec, PackedModel.pack(backend, spec, checkpoint, () -> {}), () -> {});
+        }
+        return out;
+    }
+
+    private static List<String> names(Path folder) throws IOException {
+        try (var files = Files.list(folder)) {
+            return files.map(file -> String.valueOf(file.getFileName()))
+                    .sorted()
+                    .toList();
         }
     }
 

@@ -57,7 +57,7 @@ record BenchRow(
     /**
      * The figures of one measurement.
      *
-     * @param weights {@code random} or {@code file}
+     * @param weights {@code random} or {@code file}; it becomes {@code packed file} if that was used
      * @param groupSize of 4-bit weights, 0 of plain ones
      */
     static BenchRow of(String shape, String weights, SpeedPrecision precision, int groupSize, SpeedResult result) {
@@ -65,7 +65,7 @@ record BenchRow(
         SpeedResult.Ceilings ceilings = result.ceilings();
         return new BenchRow(
                 shape,
-                weights,
+                result.packed() ? "packed " + weights : weights,
                 precision.label(),
                 groupSize,
                 result.threads(),

@@ -122,6 +122,7 @@ record Inspection(
             warnings.addAll(tokenizer.oddities(model));
         }
         if (checkpoint.quantization().isPresent()
+                && checkpoint.packed().isEmpty()
                 && checkpoint.names().stream().noneMatch(name -> name.endsWith(".qweight"))) {
             warnings.add("config.json states a quantization, but no linear is packed");
         }

@@ -50,7 +50,8 @@ record LinearFacts(int total, int packed, boolean headPacked, Map<String, List<S
     }
 
     private static boolean packed(String name, Checkpoint checkpoint) {
-        return checkpoint.has(name + ".qweight");
+        return checkpoint.has(name + ".qweight")
+                || (checkpoint.packed().isPresent() && checkpoint.hasLinear(name) && !checkpoint.has(name + ".weight"));
     }
 
     private static long memory(

@@ -1,5 +1,6 @@
 package awq4j.cli;
 
+import awq4j.format.packed.PackedFile;
 import awq4j.format.safetensors.SafetensorsFile;
 import awq4j.format.safetensors.SafetensorsFolder;
 import awq4j.tensor.Shape;
@@ -31,6 +32,9 @@ record StoredTensors(Map<String, Long> files, List<Row> tensors) {
 
     /** What the headers of a model folder list. */
     static StoredTensors of(Path folder) throws IOException {
+        if (!SafetensorsFolder.present(folder)) {
+            return ofFile(PackedFile.of(folder));
+        }
         try (var opened = SafetensorsFolder.open(folder)) {
             return of(opened.files());
         }

@@ -41,6 +41,47 @@ class ConvertCommandTest {
     }
 
     @Test
+    void aFolderOfItsOwnRunsIsInspectedEvaluatedAndMeasured() throws IOException {
+        Path model = quantized();
+        Path own = folder.resolve("own");
+        var made = Program.run("convert", model, "--packed", "-o", own);
+        assertThat(made.code()).as(made.toString()).isZero();
+        assertThat(made.out()).startsWith("wrote " + own + ": 15 matrices, ");
+        assertThat(model.resolve("awq4j.packed")).doesNotExist();
+
+        Object[] run = {"run", model, "--raw", "--prompt", "Once", "--max-tokens", 8, "--temperature", 0, "--quiet"};
+        String expected = Program.run(run).out();
+        Path text = folder.resolve("text.txt");
+        Files.writeString(text, "Once upon a time there was a king who had a daughter. ".repeat(20));
+        Object[] eval = {"eval", "perplexity", model, "--text", text, "--window", 64};
+        String perplexity = Program.run(eval).out().lines().findFirst().orElseThrow();
+
+        deleteWeights(model);
+        run[1] = own;
+        eval[2] = own;
+        assertThat(Program.run(run).out()).isEqualTo(expected).isNotBlank();
+        assertThat(Program.run(eval).out().lines().findFirst()).hasValue(perplexity);
+        var inspected = Program.run("inspect", own);
+        assertThat(inspected.code()).as(inspected.toString()).isZero();
+        assertThat(inspected.out())
+                .contains("awq4j.packed", "14 of 14 linears")
+                .doesNotContain("cannot run", "not used by the model", "no linear is packed");
+        Path json = folder.resolve("speed.json");
+        var bench = Program.run(
+                "bench", own, "--prompt", 8, "--generate", 4, "--runs", 1, "--read-region", 4, "--json", json);
+        assertThat(bench.code()).as(bench.toString()).isZero();
+        assertThat(Config.read(json).json().at("/results/0/weights").asString()).isEqualTo("packed file");
+        assertThat(Program.run("convert", own, "--packed").err()).contains("consists of packed weights already");
+        assertThat(Program.run("quantize", own, "--out", folder.resolve("again"), "--method", "rtn")
+                        .err())
+                .contains("is quantized already");
+    }
+
+    private static void deleteWeights(Path model) throws IOException {
+        Files.delete(model.resolve("model.safetensors"));
+    }
+
+    @Test
     void aModelWithNothingToPackIsRefused() {
         Path plain = RandomModels.llama(folder.resolve("plain"), Sizes.SMALL, DType.F16, 1);
         var wrong = Program.run("convert", plain, "--packed");

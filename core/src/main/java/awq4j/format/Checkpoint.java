@@ -1,5 +1,6 @@
 package awq4j.format;
 
+import awq4j.format.packed.PackedFile;
 import awq4j.tensor.Tensor;
 import awq4j.weight.Weight;
 import java.nio.file.Path;
@@ -48,6 +49,11 @@ public interface Checkpoint extends AutoCloseable {
      * @param prefix for example {@code model.layers.0.mlp.up_proj}
      */
     Weight linear(String prefix);
+
+    /** The file of packed weights that it was opened from itself, open as long as this is; empty if it has weights. */
+    default Optional<PackedFile> packed() {
+        return Optional.empty();
+    }
 
     /** The files that say what the weights are, configuration included; empty if they are in no files. */
     default List<Path> files() {

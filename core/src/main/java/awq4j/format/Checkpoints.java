@@ -1,5 +1,6 @@
 package awq4j.format;
 
+import awq4j.format.packed.PackedFile;
 import awq4j.format.safetensors.SafetensorsFolder;
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -16,7 +17,8 @@ public final class Checkpoints {
     private Checkpoints() {}
 
     /**
-     * Opens a model folder in Hugging Face's form: {@code config.json} and safetensors, plain or AWQ-packed.
+     * Opens a model folder in Hugging Face's form: {@code config.json} and safetensors, plain or AWQ-packed; or
+     * {@code awq4j.packed} in their place.
      *
      * @throws MalformedFileException if the folder or a file in it is not what it should be
      * @throws UnsupportedModelException if its files are of a kind that is not read
@@ -35,6 +37,9 @@ public final class Checkpoints {
         }
         Config config = Config.read(folder.resolve(CONFIG));
         if (!SafetensorsFolder.present(folder)) {
+            if (PackedFile.present(folder)) {
+                return PackedCheckpoint.open(folder, config);
+            }
             throw noTensors(folder);
         }
         return HuggingFaceCheckpoint.open(folder, config);

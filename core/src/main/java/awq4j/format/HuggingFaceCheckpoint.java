@@ -83,7 +83,11 @@ final class HuggingFaceCheckpoint implements Checkpoint {
             return AwqPacking.unpack(
                     prefix, AwqPacking.Version.of(stated.version()), stated.bits(), stated.groupSize(), packed);
         }
-        Tensor tensor = tensor(prefix + ".weight");
+        return plain(path, prefix, tensor(prefix + ".weight"));
+    }
+
+    /** A stored matrix of floats as a linear's. */
+    static Weight plain(Path path, String prefix, Tensor tensor) {
         if (tensor.shape().rank() != 2) {
             throw new UnsupportedModelException(prefix + ".weight: expected [rows, columns], found " + tensor.shape());
         }
@@ -91,12 +95,12 @@ final class HuggingFaceCheckpoint implements Checkpoint {
             throw new UnsupportedModelException(prefix + ".weight: expected floats, found " + tensor.dtype());
         }
         Tensor usable = tensor.dtype() == DType.F64 ? tensor.as(DType.F32) : tensor;
-        int rows = extent(prefix, tensor, 0);
-        int columns = extent(prefix, tensor, 1);
+        int rows = extent(path, prefix, tensor, 0);
+        int columns = extent(path, prefix, tensor, 1);
         return new Weight(prefix, rows, columns, new Dense(usable.dtype()), usable.data(), null, null);
     }
 
-    private int extent(String prefix, Tensor tensor, int axis) {
+    private static int extent(Path path, String prefix, Tensor tensor, int axis) {
         long extent = tensor.shape().dim(axis);
         if (extent < 1 || extent > Integer.MAX_VALUE) {
             throw new MalformedFileException(

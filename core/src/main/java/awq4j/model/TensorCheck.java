@@ -52,7 +52,9 @@ public record TensorCheck(List<String> faults, List<String> unused) {
 
         void matrix(StoredMatrix matrix) {
             String name = matrix.name();
-            if (checkpoint.has(name + ".qweight")) {
+            if (packed(matrix)) {
+                matrix.parts().forEach(part -> used(part.name()));
+            } else if (checkpoint.has(name + ".qweight")) {
                 used(name + ".qweight");
                 used(name + ".qzeros");
                 used(name + ".scales");
@@ -68,6 +70,23 @@ public record TensorCheck(List<String> faults, List<String> unused) {
             if (matrix.bias()) {
                 shape(name + ".bias", Shape.of(matrix.rows()));
             }
+        }
+
+        /** Whether it is there in the order that kernels read. */
+        private boolean packed(StoredMatrix stored) {
+            boolean all = true;
+            for (Linear part : stored.parts()) {
+                used.add(PackedModel.headName(part));
+                var matrix = checkpoint.packed().flatMap(file -> file.find(part.name()));
+                all &= matrix.isPresent();
+                if (matrix.isPresent()
+                        && (matrix.get().rows() != part.rows() || matrix.get().columns() != part.columns())) {
+                    faults.add(part.name() + ": config.json asks for [" + part.rows() + ", " + part.columns()
+                            + "], file has [" + matrix.get().rows() + ", "
+                            + matrix.get().columns() + "]");
+                }
+            }
+            return all;
         }
 
         void norm(Norm norm) {

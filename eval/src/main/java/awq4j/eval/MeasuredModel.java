@@ -2,13 +2,16 @@ package awq4j.eval;
 
 import awq4j.format.Checkpoint;
 import awq4j.format.Checkpoints;
+import awq4j.format.packed.PackedFile;
 import awq4j.kernel.Backend;
 import awq4j.kernel.KvBuffer.KvPrecision;
+import awq4j.model.PackedModel;
 import awq4j.model.Transformer;
 import awq4j.model.family.Families;
 import awq4j.tokenizer.Tokenizer;
 import java.nio.file.Path;
 import java.util.Arrays;
+import java.util.Optional;
 
 /**
  * A model folder that is open for measuring: keys and values in float32, so that nothing but the weights is measured.
@@ -17,20 +20,23 @@ import java.util.Arrays;
 public final class MeasuredModel implements AutoCloseable {
     private final Path folder;
     private final Checkpoint checkpoint;
+    private final Optional<PackedFile> packed;
     private final Tokenizer tokenizer;
     private final Transformer transformer;
     private final TransformerPredictor predictor;
 
-    private MeasuredModel(Path folder, Checkpoint checkpoint, Backend backend) {
+    private MeasuredModel(Path folder, Checkpoint checkpoint, Optional<PackedFile> packed, Backend backend) {
         this.folder = folder;
         this.checkpoint = checkpoint;
+        this.packed = packed;
         tokenizer = Tokenizer.open(folder);
-        transformer = Transformer.open(backend, Families.spec(checkpoint), checkpoint, Transformer.DEFAULT_CHUNK);
+        transformer =
+                Transformer.open(backend, Families.spec(checkpoint), checkpoint, packed, Transformer.DEFAULT_CHUNK);
         predictor = new TransformerPredictor(transformer, KvPrecision.F32);
     }
 
     /**
-     * Opens a model folder.
+     * Opens a model folder; packed weights in it are used if they fit.
      *
      * @param backend runs it; may run other models in turn
      * @throws awq4j.format.MalformedFileException if the folder or a file in it is not what it should be
@@ -38,9 +44,12 @@ public final class MeasuredModel implements AutoCloseable {
      */
     public static MeasuredModel open(Path folder, Backend backend) {
         Checkpoint checkpoint = Checkpoints.open(folder);
+        Optional<PackedFile> packed = Optional.empty();
         try {
-            return new MeasuredModel(folder, checkpoint, backend);
+            packed = PackedModel.beside(checkpoint, backend);
+            return new MeasuredModel(folder, checkpoint, packed, backend);
         } catch (RuntimeException | Error e) {
+            packed.ifPresent(PackedFile::close);
             checkpoint.close();
             throw e;
         }
@@ -101,6 +110,7 @@ public final class MeasuredModel implements AutoCloseable {
 
     @Override
     public void close() {
+        packed.ifPresent(PackedFile::close);
         checkpoint.close();
     }
 }

@@ -1,6 +1,7 @@
 package awq4j.format.packed;
 
 import awq4j.format.Checkpoint;
+import awq4j.format.Checkpoint.Quantization;
 import awq4j.format.MalformedFileException;
 import awq4j.format.safetensors.SafetensorsFile;
 import awq4j.format.safetensors.SafetensorsWriter;
@@ -13,6 +14,7 @@ import awq4j.weight.WeightLayout.Grouped;
 import awq4j.weight.WeightLayout.ZeroPoint;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -22,8 +24,9 @@ import java.util.TreeSet;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Packed matrices in a mapped file beside the weights they were made from (docs/formats/packed.md). It is a safetensors
- * file whose tensors are bytes that begin on {@value #ALIGNMENT}-byte boundaries; its metadata say what they are.
+ * Packed matrices in a mapped file beside the weights they were made from, or with all else that a model consists of in
+ * their place (docs/formats/packed.md). It is a safetensors file; its packed matrices are bytes that begin on
+ * {@value #ALIGNMENT}-byte boundaries, and its metadata say what they are.
  */
 public final class PackedFile implements AutoCloseable {
     /** Its name in a model's folder. Not {@code .safetensors}: other programs would take it for weights. */
@@ -39,14 +42,18 @@ public final class PackedFile implements AutoCloseable {
     private static final String CURRENT = "1";
     private static final String SOURCE = "source";
     private static final String MATRIX = "matrix ";
+    private static final String MODEL = "model";
 
     private final SafetensorsFile file;
     private final String source;
+    private final Optional<Quantization> model;
     private final Map<String, PackedMatrix> matrices;
 
-    private PackedFile(SafetensorsFile file, String source, Map<String, PackedMatrix> matrices) {
+    private PackedFile(
+            SafetensorsFile file, String source, Optional<Quantization> model, Map<String, PackedMatrix> matrices) {
         this.file = file;
         this.source = source;
+        this.model = model;
         this.matrices = matrices;
     }
 
@@ -74,19 +81,66 @@ public final class PackedFile implements AutoCloseable {
      * @throws java.io.UncheckedIOException if the disk is full or not writable; an older file is still there then
      */
     public static long write(Checkpoint checkpoint, List<PackedMatrix> matrices, Runnable beforeEach) {
-        var metadata = new LinkedHashMap<String, String>();
-        metadata.put(VERSION, CURRENT);
-        metadata.put(SOURCE, Fingerprint.of(checkpoint.files()));
-        var sources = new java.util.ArrayList<Source>();
+        return write(of(checkpoint.path()), checkpoint, Map.of(), packed(matrices, beforeEach), matrices);
+    }
+
+    /**
+     * Writes a file that holds a whole model: behind the packed matrices all tensors that they do not stand for.
+     *
+     * @param folder gets the file, and is a model's folder with config.json and a tokenizer beside it
+     * @param checkpoint a quantized model
+     * @param stoodFor prefixes of the stored matrices whose codes are all among the packed ones
+     * @param beforeEach as in {@link #write}, also before each tensor
+     * @return bytes of the file
+     * @throws java.io.UncheckedIOException if the disk is full or not writable
+     */
+    public static long writeModel(
+            Path folder,
+            Checkpoint checkpoint,
+            List<PackedMatrix> matrices,
+            Set<String> stoodFor,
+            Runnable beforeEach) {
+        Quantization quantization = checkpoint.quantization().orElseThrow();
+        List<Source> sources = packed(matrices, beforeEach);
+        for (String name : checkpoint.names()) {
+            int dot = name.lastIndexOf('.');
+            if (dot < 0 || name.endsWith(".bias") || !stoodFor.contains(name.substring(0, dot))) {
+                Tensor tensor = checkpoint.tensor(name);
+                sources.add(new Source(name, tensor.dtype(), tensor.shape(), () -> {
+                    beforeEach.run();
+                    return tensor;
+                }));
+            }
+        }
+        var metadata = Map.of(MODEL, Packing.text(quantization));
+        return write(of(folder), checkpoint, metadata, sources, matrices);
+    }
+
+    private static List<Source> packed(List<PackedMatrix> matrices, Runnable beforeEach) {
+        var sources = new ArrayList<Source>();
         for (PackedMatrix matrix : matrices) {
-            metadata.put(MATRIX + matrix.name(), Facts.of(matrix).toString());
             Shape shape = Shape.of(matrix.memory().byteSize());
             sources.add(new Source(matrix.name(), DType.U8, shape, () -> {
                 beforeEach.run();
                 return new Tensor(DType.U8, shape, matrix.memory());
             }));
         }
-        Path path = of(checkpoint.path());
+        return sources;
+    }
+
+    private static long write(
+            Path path,
+            Checkpoint checkpoint,
+            Map<String, String> more,
+            List<Source> sources,
+            List<PackedMatrix> matrices) {
+        var metadata = new LinkedHashMap<String, String>();
+        metadata.put(VERSION, CURRENT);
+        metadata.put(SOURCE, Fingerprint.of(checkpoint.files()));
+        metadata.putAll(more);
+        for (PackedMatrix matrix : matrices) {
+            metadata.put(MATRIX + matrix.name(), Facts.of(matrix).toString());
+        }
         SafetensorsWriter.write(path, metadata, sources, PAGE);
         return path.toFile().length();
     }
@@ -111,16 +165,28 @@ public final class PackedFile implements AutoCloseable {
             if (source == null) {
                 throw wrong(file, "does not say what it was made from: no \"" + SOURCE + "\" in its metadata");
             }
+            Optional<Quantization> model = model(file, metadata.get(MODEL));
             var matrices = new LinkedHashMap<String, PackedMatrix>();
             for (String name : file.names()) {
-                matrices.put(name, matrix(file, name, metadata.get(MATRIX + name)));
+                String text = metadata.get(MATRIX + name);
+                if (text != null || model.isEmpty()) {
+                    matrices.put(name, matrix(file, name, text));
+                }
             }
             opened = true;
-            return new PackedFile(file, source, matrices);
+            return new PackedFile(file, source, model, matrices);
         } finally {
             if (!opened) {
                 file.close();
             }
+        }
+    }
+
+    private static Optional<Quantization> model(SafetensorsFile file, @Nullable String text) {
+        try {
+            return Optional.ofNullable(text).map(Packing::parse);
+        } catch (IllegalArgumentException e) {
+            throw wrong(file, "\"" + text + "\" does not describe a quantized model: " + e.getMessage());
         }
     }
 
@@ -152,6 +218,25 @@ public final class PackedFile implements AutoCloseable {
         return file.path();
     }
 
+    /** How the model was quantized whose tensors are all in the file; empty if it holds packed matrices only. */
+    public Optional<Quantization> model() {
+        return model;
+    }
+
+    /** Names of all tensors, packed matrices included. */
+    public Set<String> names() {
+        return file.names();
+    }
+
+    /**
+     * A tensor as stored, valid until {@link #close}; of a packed matrix its bytes.
+     *
+     * @throws IllegalArgumentException if there is none of that name
+     */
+    public Tensor tensor(String name) {
+        return file.tensor(name);
+    }
+
     /** Whether the checkpoint is the one that the matrices were made from; reads a few megabytes of it at most. */
     public boolean madeFrom(Checkpoint checkpoint) {
         return source.equals(Fingerprint.of(checkpoint.files()));
@@ -173,6 +258,29 @@ public final class PackedFile implements AutoCloseable {
     @Override
     public void close() {
         file.close();
+    }
+
+    /** What the metadata say of a model that is whole in the file: words with a space between. */
+    private static final class Packing {
+        private static final int WORDS = 5;
+
+        static String text(Quantization of) {
+            return of.method() + " " + of.bits() + " " + of.groupSize() + " " + of.symmetric() + " " + of.version();
+        }
+
+        static Quantization parse(String text) {
+            String[] words = text.split(" ", -1);
+            if (words.length != WORDS) {
+                throw new IllegalArgumentException("expected " + WORDS + " words, found " + words.length);
+            }
+            return new Quantization(
+                    words[0],
+                    Integer.parseInt(words[1]),
+                    Integer.parseInt(words[2]),
+                    Boolean.parseBoolean(words[3]),
+                    words[4],
+                    List.of());
+        }
     }
 
     /** What the metadata say of a matrix: numbers and words with a space between. */

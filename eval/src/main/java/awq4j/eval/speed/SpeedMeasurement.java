@@ -3,16 +3,19 @@ package awq4j.eval.speed;
 import awq4j.eval.speed.SpeedResult.Ceilings;
 import awq4j.eval.speed.SpeedWatch.Step;
 import awq4j.format.Checkpoint;
+import awq4j.format.packed.PackedFile;
 import awq4j.kernel.CpuBackend;
 import awq4j.kernel.CpuOptions;
 import awq4j.kernel.KvBuffer;
 import awq4j.kernel.MachineCeilings;
 import awq4j.model.BlockSpec;
+import awq4j.model.PackedModel;
 import awq4j.model.Transformer;
 import awq4j.model.family.Families;
 import awq4j.runtime.Generation;
 import awq4j.runtime.Sampling;
 import awq4j.runtime.Sequence;
+import java.util.Optional;
 import java.util.Set;
 import java.util.SplittableRandom;
 import java.util.concurrent.CancellationException;
@@ -62,7 +65,7 @@ public final class SpeedMeasurement {
     }
 
     /**
-     * Opens a model, runs it and closes it.
+     * Opens a model, runs it and closes it; packed weights in its folder are used if they fit.
      *
      * @param opening gives the checkpoint; the time it takes is part of the load
      * @param options kernels, arithmetic and threads
@@ -77,11 +80,16 @@ public final class SpeedMeasurement {
         try (CpuBackend backend = CpuBackend.open(options)) {
             long start = System.nanoTime();
             try (Checkpoint checkpoint = opening.get()) {
-                Transformer transformer =
-                        Transformer.open(backend, Families.spec(checkpoint), checkpoint, Transformer.DEFAULT_CHUNK);
-                double load = (System.nanoTime() - start) / 1e9;
-                check(transformer, settings);
-                return new SpeedMeasurement(transformer, backend, settings, watch).run(load);
+                Optional<PackedFile> packed = PackedModel.beside(checkpoint, backend);
+                try {
+                    Transformer transformer = Transformer.open(
+                            backend, Families.spec(checkpoint), checkpoint, packed, Transformer.DEFAULT_CHUNK);
+                    double load = (System.nanoTime() - start) / 1e9;
+                    check(transformer, settings);
+                    return new SpeedMeasurement(transformer, backend, settings, watch).run(load, packed.isPresent());
+                } finally {
+                    packed.ifPresent(PackedFile::close);
+                }
             }
         }
     }
@@ -93,7 +101,7 @@ public final class SpeedMeasurement {
         }
     }
 
-    private SpeedResult run(double load) {
+    private SpeedResult run(double load, boolean packed) {
         warmUp();
         MemoryPeak peak = MemoryPeak.soFar(); // before the memory that only the limits need
         int runs = settings.runs();
@@ -132,6 +140,7 @@ public final class SpeedMeasurement {
                 backend.name(),
                 backend.threads(),
                 settings,
+                packed,
                 load,
                 Spread.of(prefill),
                 Spread.of(decode),

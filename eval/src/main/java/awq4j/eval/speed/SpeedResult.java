@@ -6,6 +6,7 @@ package awq4j.eval.speed;
  * @param backend what it ran on, for example {@code cpu/vector 512 bit, 2 threads}
  * @param threads that computed
  * @param settings what was run
+ * @param packed whether the weights came from a file of packed ones
  * @param loadSeconds from opening until the model could run
  * @param prefill tokens of the prompt a second, by the time until the first token of the reply was chosen
  * @param decode tokens of the reply a second, from the second one on, choosing them included
@@ -26,6 +27,7 @@ public record SpeedResult(
         String backend,
         int threads,
         SpeedSettings settings,
+        boolean packed,
         double loadSeconds,
         Spread prefill,
         Spread decode,
