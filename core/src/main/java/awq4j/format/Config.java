@@ -187,6 +187,25 @@ public final class Config {
                 .toList();
     }
 
+    /** The integers at {@code key}; empty if absent. */
+    public List<Integer> integers(String key) {
+        if (!has(key)) {
+            return List.of();
+        }
+        JsonNode value = required(key);
+        if (!value.isArray()) {
+            throw wrong(key, "a list of integers", value);
+        }
+        return value.valueStream()
+                .map(item -> {
+                    if (!item.isIntegralNumber() || !item.canConvertToInt()) {
+                        throw wrong(key, "a list of integers", item);
+                    }
+                    return item.asInt();
+                })
+                .toList();
+    }
+
     /** The object at {@code key}, empty if absent. */
     public Optional<Config> section(String key) {
         if (!has(key)) {

@@ -53,6 +53,21 @@ public final class Block {
                 .sum();
     }
 
+    /** Bytes of the linears that one token's pass reads: of experts, those it goes to. */
+    long bytesPerToken() {
+        long bytes = sizeBytes();
+        if (spec.mlp() instanceof Mlp.Experts experts) {
+            long all = 0;
+            for (Mlp.Gated expert : experts.experts()) {
+                for (Linear linear : expert.linears()) {
+                    all += placed(linear).weight().sizeBytes();
+                }
+            }
+            bytes -= all - all * experts.chosen() / experts.experts().size();
+        }
+        return bytes;
+    }
+
     /**
      * The whole layer, in place.
      *
@@ -185,17 +200,27 @@ public final class Block {
                 backend.kernels().activate(plain.activation(), wide);
                 apply(plain.output(), wide, out, taps);
             }
+            case Mlp.Experts experts -> ExpertPass.run(this, experts, work.experts(experts), x, out, taps);
         }
     }
 
-    private void apply(Linear linear, Buffer x, Buffer out, Taps taps) {
+    Kernels kernels() {
+        return backend.kernels();
+    }
+
+    /** Runs one of its linears. */
+    void apply(Linear linear, Buffer x, Buffer out, Taps taps) {
         if (!taps.equals(Taps.NONE)) {
             taps.at(linear.name() + ".input", x);
         }
+        placed(linear).apply(backend, x, out);
+    }
+
+    private PlacedLinear placed(Linear linear) {
         PlacedLinear placed = linears.get(linear.name());
         if (placed == null) {
             throw new IllegalStateException("block " + spec.index() + " has no linear " + linear.name());
         }
-        placed.apply(backend, x, out);
+        return placed;
     }
 }

@@ -23,6 +23,14 @@ public record BlockSpec(int index, Residual residual, AttentionSpec attention, M
         return Stream.concat(first, mlp.linears().stream()).toList();
     }
 
+    /**
+     * Whether a linear decides which experts run, or how much one counts. Such linears are few and small, and an error in
+     * them sends tokens elsewhere: they stay unquantized.
+     */
+    public boolean steers(Linear linear) {
+        return mlp instanceof Mlp.Experts experts && experts.steers(linear);
+    }
+
     /** All norms, those of queries and keys included. */
     public List<Norm> norms() {
         return Stream.concat(

@@ -119,9 +119,10 @@ public final class Transformer {
         return work.maxRows();
     }
 
-    /** Bytes of weights that one token's pass reads: all linears and the head. */
+    /** Bytes of weights that one token's pass reads: all linears (of experts, those a token goes to) and the head. */
     public long bytesPerToken() {
-        return blocks.stream().mapToLong(Block::sizeBytes).sum() + head.weight().sizeBytes();
+        return blocks.stream().mapToLong(Block::bytesPerToken).sum()
+                + head.weight().sizeBytes();
     }
 
     /** Positions a sequence can have: the context, or the learned positions if those are fewer. */

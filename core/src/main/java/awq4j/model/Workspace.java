@@ -4,7 +4,9 @@ import awq4j.kernel.Backend;
 import awq4j.kernel.Buffer;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
 /** The intermediate values of one block, for up to {@code maxRows} tokens; all blocks of a model share one. */
@@ -17,6 +19,7 @@ public final class Workspace {
     private final int[] rotationOf;
 
     private final Rows all;
+    private final Map<ExpertRoom.Shape, ExpertRoom> experts = new HashMap<>();
     private Rows latest;
 
     /** One kind of rotation, and memory to compute its tables in. */
@@ -75,6 +78,11 @@ public final class Workspace {
                     switch (block.mlp()) {
                         case Mlp.Gated gated -> gated.up().rows();
                         case Mlp.Plain plain -> plain.input().rows();
+                        case Mlp.Experts mixture -> {
+                            experts.computeIfAbsent(
+                                    ExpertRoom.Shape.of(mixture), shape -> new ExpertRoom(backend, shape, maxRows));
+                            yield 1;
+                        }
                     });
             last = Math.max(last, block.index());
         }
@@ -143,6 +151,15 @@ public final class Workspace {
             backend.write(rotation.cosines(), tables.cos());
             backend.write(rotation.sines(), tables.sin());
         }
+    }
+
+    /** The buffers for a mixture of experts. */
+    ExpertRoom experts(Mlp.Experts mixture) {
+        ExpertRoom room = experts.get(ExpertRoom.Shape.of(mixture));
+        if (room == null) {
+            throw new IllegalArgumentException("the workspace was made for blocks without such experts");
+        }
+        return room;
     }
 
     /** The buffers for {@code count} tokens; the same as last time if that was as many. */

@@ -43,9 +43,12 @@ class FamilyGoldenTest {
             "llama_rope_yarn",
             "llama_tied_bias",
             "mistral_sw",
+            "mixtral",
             "opt",
             "qwen2",
-            "qwen3");
+            "qwen2_moe",
+            "qwen3",
+            "qwen3_moe");
 
     private static final List<Backend> BACKENDS = new java.util.ArrayList<>();
 

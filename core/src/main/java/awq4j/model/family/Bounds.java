@@ -12,5 +12,10 @@ final class Bounds {
     static final int VOCABULARY = 1 << 24;
     static final int POSITIONS = 1 << 30;
 
+    static final int EXPERTS = 1 << 12;
+
+    /** Of all layers together: each is three linears with their names. */
+    static final int ALL_EXPERTS = 100_000;
+
     private Bounds() {}
 }

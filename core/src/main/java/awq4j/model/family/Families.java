@@ -14,8 +14,15 @@ import java.util.stream.IntStream;
 
 /** The families that are known. */
 public final class Families {
-    private static final List<ModelFamily> ALL =
-            List.of(new Llama(), new Mistral(), new Qwen2(), new Qwen3(), new Opt());
+    private static final List<ModelFamily> ALL = List.of(
+            new Llama(),
+            new Mistral(),
+            new Mixtral(),
+            new Qwen2(),
+            new Qwen2Moe(),
+            new Qwen3(),
+            new Qwen3Moe(),
+            new Opt());
 
     private Families() {}
 

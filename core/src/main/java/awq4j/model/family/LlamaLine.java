@@ -21,6 +21,7 @@ import awq4j.model.ScaleGroup.Inspect;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.function.IntUnaryOperator;
+import org.jspecify.annotations.Nullable;
 
 /**
  * What Llama and its many relatives share: RMS norms before attention and MLP, rotary positions, a gated MLP, the same
@@ -34,6 +35,7 @@ import java.util.function.IntUnaryOperator;
  * @param theta rotary base where the file states none
  * @param epsilon of the norms, where the file states none
  * @param window tokens that layer i sees, 0 for all
+ * @param mixture of experts that some layers have in place of the MLP, null if none has
  */
 record LlamaLine(
         String family,
@@ -43,7 +45,21 @@ record LlamaLine(
         boolean headNorms,
         double theta,
         double epsilon,
-        IntUnaryOperator window) {
+        IntUnaryOperator window,
+        @Nullable Mixture mixture) {
+
+    /** A line without experts. */
+    LlamaLine(
+            String family,
+            boolean queryKeyValueBias,
+            boolean outputBias,
+            boolean mlpBias,
+            boolean headNorms,
+            double theta,
+            double epsilon,
+            IntUnaryOperator window) {
+        this(family, queryKeyValueBias, outputBias, mlpBias, headNorms, theta, epsilon, window, null);
+    }
 
     ModelSpec spec(Checkpoint checkpoint) {
         Config config = checkpoint.config();
@@ -81,15 +97,11 @@ record LlamaLine(
                     -1,
                     "\"num_key_value_heads\" should divide num_attention_heads " + heads + ", is " + kvHeads);
         }
-        int wide = config.positive("intermediate_size", Bounds.WIDTH);
         String attention = prefix + "self_attn.";
         Linear query = linear(checkpoint, attention + "q_proj", heads * headDim, hidden, queryKeyValueBias);
         Linear key = linear(checkpoint, attention + "k_proj", kvHeads * headDim, hidden, queryKeyValueBias);
         Linear value = linear(checkpoint, attention + "v_proj", kvHeads * headDim, hidden, queryKeyValueBias);
         Linear output = linear(checkpoint, attention + "o_proj", hidden, heads * headDim, outputBias);
-        Linear gate = linear(checkpoint, prefix + "mlp.gate_proj", wide, hidden, mlpBias);
-        Linear up = linear(checkpoint, prefix + "mlp.up_proj", wide, hidden, mlpBias);
-        Linear down = linear(checkpoint, prefix + "mlp.down_proj", hidden, wide, mlpBias);
         Norm first = new Norm.Rms(prefix + "input_layernorm", hidden, epsilon);
         Norm second = new Norm.Rms(prefix + "post_attention_layernorm", hidden, epsilon);
 
@@ -98,8 +110,17 @@ record LlamaLine(
         if (value.rows() == output.columns()) { // with shared value heads one row of v feeds several columns of o
             groups.add(new ScaleGroup(List.of(output), new Fold.IntoRows(value), Inspect.LINEARS));
         }
-        groups.add(new ScaleGroup(List.of(gate, up), new Fold.IntoNorm(second), Inspect.MLP));
-        groups.add(new ScaleGroup(List.of(down), new Fold.IntoRows(up), Inspect.LINEARS));
+        Mlp mlp;
+        if (mixture != null && mixture.in(index)) {
+            Mlp.Experts experts = mixture.mlp(checkpoint, prefix, hidden);
+            groups.addAll(Mixture.groups(experts, second));
+            mlp = experts;
+        } else {
+            Mlp.Gated gated = gated(checkpoint, prefix, hidden);
+            groups.add(new ScaleGroup(List.of(gated.gate(), gated.up()), new Fold.IntoNorm(second), Inspect.MLP));
+            groups.add(new ScaleGroup(List.of(gated.down()), new Fold.IntoRows(gated.up()), Inspect.LINEARS));
+            mlp = gated;
+        }
 
         var shape = new AttentionShape(
                 heads, kvHeads, headDim, (float) (1 / Math.sqrt(headDim)), window.applyAsInt(index), null);
@@ -115,12 +136,22 @@ record LlamaLine(
                         headNorms ? new Norm.Rms(attention + "q_norm", headDim, epsilon) : null,
                         headNorms ? new Norm.Rms(attention + "k_norm", headDim, epsilon) : null,
                         RopeConfig.read(config, headDim, theta)),
-                new Mlp.Gated(activation(config, "hidden_act", "silu"), gate, up, down),
+                mlp,
                 groups);
     }
 
+    private Mlp.Gated gated(Checkpoint checkpoint, String prefix, int hidden) {
+        Config config = checkpoint.config();
+        int wide = config.positive("intermediate_size", Bounds.WIDTH);
+        return new Mlp.Gated(
+                activation(config, "hidden_act", "silu"),
+                linear(checkpoint, prefix + "mlp.gate_proj", wide, hidden, mlpBias),
+                linear(checkpoint, prefix + "mlp.up_proj", wide, hidden, mlpBias),
+                linear(checkpoint, prefix + "mlp.down_proj", hidden, wide, mlpBias));
+    }
+
     /** A bias that the file stores is added even where the family has none: fine-tunes do add them. */
-    private static Linear linear(Checkpoint checkpoint, String name, int rows, int columns, boolean bias) {
+    static Linear linear(Checkpoint checkpoint, String name, int rows, int columns, boolean bias) {
         return new Linear(name, rows, columns, bias || checkpoint.has(name + ".bias"));
     }
 

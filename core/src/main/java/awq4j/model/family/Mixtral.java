@@ -1,0 +1,25 @@
+package awq4j.model.family;
+
+import awq4j.format.Checkpoint;
+import awq4j.format.Config;
+import awq4j.model.ModelFamily;
+import awq4j.model.ModelSpec;
+import java.util.Set;
+
+/** Mixtral: Mistral with experts in every layer, whose weights add up to one. */
+final class Mixtral implements ModelFamily {
+    @Override
+    public Set<String> architectures() {
+        return Set.of("MixtralForCausalLM");
+    }
+
+    @Override
+    public ModelSpec spec(Checkpoint checkpoint) {
+        Config config = checkpoint.config();
+        int window = config.has("sliding_window") ? config.positive("sliding_window") : 0;
+        var mixture = Mixture.read(
+                config, Mixture.Names.MIXTRAL, "num_local_experts", "intermediate_size", true, 0, layer -> true);
+        return new LlamaLine("mixtral", false, false, false, false, 1e6, 1e-5, layer -> window, mixture)
+                .spec(checkpoint);
+    }
+}

@@ -1,0 +1,32 @@
+package awq4j.model.family;
+
+import awq4j.format.Checkpoint;
+import awq4j.format.Config;
+import awq4j.model.ModelFamily;
+import awq4j.model.ModelSpec;
+import java.util.Set;
+
+/** Qwen 3 with experts. */
+final class Qwen3Moe implements ModelFamily {
+    @Override
+    public Set<String> architectures() {
+        return Set.of("Qwen3MoeForCausalLM");
+    }
+
+    @Override
+    public ModelSpec spec(Checkpoint checkpoint) {
+        Config config = checkpoint.config();
+        boolean bias = config.flag("attention_bias", false);
+        var mixture = Mixture.read(
+                config,
+                Mixture.Names.QWEN,
+                // transformers 5 writes the second name
+                config.has("num_experts") ? "num_experts" : "num_local_experts",
+                "moe_intermediate_size",
+                config.flag("norm_topk_prob", false),
+                0,
+                Mixture.sparse(config));
+        return new LlamaLine("qwen3_moe", bias, bias, false, true, 10_000, 1e-6, Qwen2.windows(config), mixture)
+                .spec(checkpoint);
+    }
+}
