@@ -102,6 +102,7 @@ final class InspectionJson {
         var count = ParameterCount.of(model);
         var parameters = new LinkedHashMap<String, Object>();
         parameters.put("total", count.total());
+        parameters.put("active", count.active());
         parameters.put("embeddings", count.embeddings());
         parameters.put("attention", count.attention());
         parameters.put("feed_forward", count.mlp());

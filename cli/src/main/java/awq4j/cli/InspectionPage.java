@@ -10,6 +10,7 @@ import awq4j.model.RopeScaling;
 import awq4j.quant.MemoryEstimate;
 import awq4j.quant.calibration.Calibration;
 import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Objects;
@@ -65,14 +66,7 @@ final class InspectionPage {
                 shape.heads() + " heads of " + shape.headDim()
                         + (shape.kvHeads() == shape.heads() ? "" : " over " + shape.kvHeads() + " of keys and values")
                         + window(model));
-        line(
-                "feed-forward",
-                switch (block.mlp()) {
-                    case Mlp.Gated gated ->
-                        "width " + Figures.grouped(gated.up().rows()) + ", gated, " + name(gated.activation());
-                    case Mlp.Plain plain ->
-                        "width " + Figures.grouped(plain.input().rows()) + ", " + name(plain.activation());
-                });
+        feedForward(model);
         line("context", Figures.grouped(model.contextLength()) + " tokens, " + positions(model));
         line(
                 "vocabulary",
@@ -80,12 +74,45 @@ final class InspectionPage {
                         + (model.tied() ? "tied to the embedding" : "of its own"));
         var count = ParameterCount.of(model);
         section();
-        line("parameters", Figures.count(count.total()));
+        line(
+                "parameters",
+                Figures.count(count.total())
+                        + (count.idle() == 0 ? "" : ", " + Figures.count(count.active()) + " of them for each token"));
         share("  embeddings", count.embeddings(), count.total());
         share("  attention", count.attention(), count.total());
         share("  feed-forward", count.mlp(), count.total());
         share("  norms", count.norms(), count.total());
         share("  head", count.head(), count.total());
+    }
+
+    private void feedForward(ModelSpec model) {
+        var kinds = model.blocks().stream()
+                .collect(Collectors.groupingBy(
+                        block -> feedForward(block.mlp()), LinkedHashMap::new, Collectors.counting()));
+        String label = "feed-forward";
+        for (var kind : kinds.entrySet()) {
+            wrapped(
+                    pad(label),
+                    kind.getKey() + (kinds.size() == 1 ? "" : ", in " + kind.getValue() + " of the layers"));
+            label = "";
+        }
+    }
+
+    private static String feedForward(Mlp mlp) {
+        return switch (mlp) {
+            case Mlp.Gated gated ->
+                "width " + Figures.grouped(gated.up().rows()) + ", gated, " + name(gated.activation());
+            case Mlp.Plain plain -> "width " + Figures.grouped(plain.input().rows()) + ", " + name(plain.activation());
+            case Mlp.Experts mixture ->
+                mixture.experts().size() + " experts of width " + Figures.grouped(mixture.width()) + ", "
+                        + mixture.chosen() + " for each token"
+                        + (mixture.shared() == null
+                                ? ""
+                                : ", one of "
+                                        + Figures.grouped(
+                                                mixture.shared().mlp().up().rows()) + " for all")
+                        + ", gated, " + name(mixture.experts().getFirst().activation());
+        };
     }
 
     /** What config.json states about a model that is not understood. */

@@ -89,6 +89,9 @@ class InspectCommandTest {
                 "models/qwen2",
                 "models/qwen3",
                 "models/mistral_sw",
+                "models/mixtral",
+                "models/qwen2_moe",
+                "models/qwen3_moe",
                 "models/llama_rope_yarn",
                 "models/llama_tied_bias",
                 "models/checkpoint_formats/bf16_sharded",
@@ -99,6 +102,22 @@ class InspectCommandTest {
         assertThat(program.code()).as("%s", program).isZero();
         assertThat(program.out()).doesNotContain("cannot run", "is not used", "disagree");
         assertThat(program.out().lines()).allMatch(line -> line.length() <= Screen.WIDTH);
+    }
+
+    @Test
+    void expertsAreCounted() {
+        assertThat(Program.run("inspect", GoldenFiles.path("models/mixtral"))
+                        .out()
+                        .lines())
+                .contains(
+                        "feed-forward    4 experts of width 64, 2 for each token, gated, silu",
+                        "parameters      66.0 K, 41.4 K of them for each token");
+        assertThat(Program.run("inspect", GoldenFiles.path("models/qwen2_moe"))
+                        .out()
+                        .lines())
+                .contains(
+                        "feed-forward    4 experts of width 32, 2 for each token, one of 48 for all, gated,",
+                        "                silu");
     }
 
     @Test

@@ -8,8 +8,9 @@ package awq4j.model;
  * @param mlp the feed-forward parts of all blocks, with their biases
  * @param norms gains and biases of all other norms
  * @param head the output matrix, none where it is the embedding, and its projection
+ * @param idle how many of {@code mlp} belong to experts that a token does not go to
  */
-public record ParameterCount(long embeddings, long attention, long mlp, long norms, long head) {
+public record ParameterCount(long embeddings, long attention, long mlp, long norms, long head, long idle) {
     /** Counts a model's. */
     public static ParameterCount of(ModelSpec model) {
         Embedding embedding = model.embedding();
@@ -23,6 +24,7 @@ public record ParameterCount(long embeddings, long attention, long mlp, long nor
         long attention = 0;
         long mlp = 0;
         long norms = 0;
+        long idle = 0;
         for (Norm norm : model.outerNorms()) {
             norms += of(norm);
         }
@@ -34,6 +36,7 @@ public record ParameterCount(long embeddings, long attention, long mlp, long nor
             for (Linear linear : block.mlp().linears()) {
                 mlp += of(linear);
             }
+            idle += idle(block);
             for (Norm norm : block.residual().norms()) {
                 norms += of(norm);
             }
@@ -42,7 +45,7 @@ public record ParameterCount(long embeddings, long attention, long mlp, long nor
         if (model.head().projection() != null) {
             head += of(model.head().projection());
         }
-        return new ParameterCount(embeddings, attention, mlp, norms, head);
+        return new ParameterCount(embeddings, attention, mlp, norms, head, idle);
     }
 
     /** Of one block, norms included. */
@@ -57,6 +60,18 @@ public record ParameterCount(long embeddings, long attention, long mlp, long nor
         return count;
     }
 
+    /** How many of a block belong to experts that a token does not go to. */
+    public static long idle(BlockSpec block) {
+        if (!(block.mlp() instanceof Mlp.Experts mixture)) {
+            return 0;
+        }
+        long expert = 0;
+        for (Linear linear : mixture.experts().getFirst().linears()) {
+            expert += of(linear);
+        }
+        return expert * (mixture.experts().size() - mixture.chosen());
+    }
+
     /** Of one linear, its bias included. */
     public static long of(Linear linear) {
         return (long) linear.rows() * linear.columns() + (linear.bias() ? linear.rows() : 0);
@@ -65,6 +80,11 @@ public record ParameterCount(long embeddings, long attention, long mlp, long nor
     /** All of them. */
     public long total() {
         return embeddings + attention + mlp + norms + head;
+    }
+
+    /** Those that one token's pass has to do with. */
+    public long active() {
+        return total() - idle;
     }
 
     private static long of(Norm norm) {

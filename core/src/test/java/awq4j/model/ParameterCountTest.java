@@ -6,6 +6,7 @@ import awq4j.format.Checkpoint;
 import awq4j.format.Checkpoints;
 import awq4j.model.family.Families;
 import awq4j.testing.GoldenFiles;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
@@ -18,6 +19,9 @@ class ParameterCountTest {
                 "llama_tied_bias",
                 "llama_rope_yarn",
                 "mistral_sw",
+                "mixtral",
+                "qwen2_moe",
+                "qwen3_moe",
                 "qwen2",
                 "qwen3",
                 "opt"
@@ -33,6 +37,19 @@ class ParameterCountTest {
             assertThat(count.total()).isEqualTo(stored);
             assertThat(model.blocks().stream().mapToLong(ParameterCount::of).sum())
                     .isEqualTo(stored - count.embeddings() - count.head() - finalNorm(checkpoint, model));
+        }
+    }
+
+    /** Two of four experts run; each of hidden 32 and width 64 has three matrices. */
+    @Test
+    void expertsThatATokenDoesNotGoToAreIdle() {
+        try (Checkpoint checkpoint = Checkpoints.open(GoldenFiles.path("models/mixtral"))) {
+            var count = ParameterCount.of(Families.spec(checkpoint));
+            assertThat(count.idle()).isEqualTo(2 * 2 * 3 * 32 * 64);
+            assertThat(count.active()).isEqualTo(count.total() - count.idle());
+        }
+        try (Checkpoint checkpoint = Checkpoints.open(GoldenFiles.path("models/llama_gqa"))) {
+            assertThat(ParameterCount.of(Families.spec(checkpoint)).idle()).isZero();
         }
     }
 

@@ -75,6 +75,9 @@ public final class CheckpointQuantizer {
         try (Checkpoint source = Checkpoints.open(settings.source())) {
             requirePlain(source);
             ModelSpec model = Families.spec(source);
+            if (model.blocks().stream().anyMatch(block -> block.mlp() instanceof awq4j.model.Mlp.Experts)) {
+                throw new UnsupportedModelException("quantizing a model with experts is not supported yet");
+            }
             Sizes sizes = Sizes.of(source, model, settings.scheme());
             requireFits(source, model, sizes);
             OutputFolder output = OutputFolder.of(settings.output(), settings.source(), settings.force());

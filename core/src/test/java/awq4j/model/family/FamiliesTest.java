@@ -15,6 +15,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.util.List;
+import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -51,7 +52,7 @@ class FamiliesTest {
     @CsvSource({
         "LlamaForCausalLLM,LlamaForCausalLM",
         "Qwen4ForCausalLM,Qwen2ForCausalLM",
-        "MixtralForCausalLM,MistralForCausalLM",
+        "MistrelForCausalLM,MistralForCausalLM",
         "OptForConditionalGeneration,OPTForCausalLM"
     })
     void anUnknownArchitectureNamesTheKnownOnesAndTheNearest(String unknown, String nearest) {
@@ -61,9 +62,12 @@ class FamiliesTest {
                 json -> json.putArray("architectures").add(unknown));
         assertThatThrownBy(() -> spec(folder))
                 .isInstanceOf(UnsupportedModelException.class)
-                .hasMessage("architecture " + unknown + " is not supported; supported: LLaMAForCausalLM,"
-                        + " LlamaForCausalLM, MistralForCausalLM, OPTForCausalLM, Qwen2ForCausalLM, Qwen3ForCausalLM,"
-                        + " YiForCausalLM; the nearest of these is " + nearest);
+                .hasMessage("architecture " + unknown + " is not supported; supported: "
+                        + Families.all().stream()
+                                .flatMap(family -> family.architectures().stream())
+                                .sorted()
+                                .collect(Collectors.joining(", "))
+                        + "; the nearest of these is " + nearest);
     }
 
     @Test
