@@ -116,8 +116,9 @@ class InspectCommandTest {
                         .out()
                         .lines())
                 .contains(
-                        "feed-forward    4 experts of width 32, 2 for each token, one of 48 for all, gated,",
-                        "                silu");
+                        "feed-forward    4 experts of width 32, 2 for each token, one of 48 for all,",
+                        "                gated, silu",
+                        "parameters      50.8 K, 38.5 K of them for each token");
     }
 
     @Test
