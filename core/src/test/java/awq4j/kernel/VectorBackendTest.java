@@ -1,13 +1,17 @@
 package awq4j.kernel;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import awq4j.kernel.CpuOptions.Arithmetic;
 import awq4j.testing.AttentionContract;
 import awq4j.testing.BackendContract;
+import awq4j.testing.Samples;
+import awq4j.weight.WeightLayout.ZeroPoint;
 import java.net.URL;
 import java.net.URLClassLoader;
 import java.security.CodeSource;
+import java.util.Arrays;
 import org.junit.jupiter.api.Nested;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.condition.DisabledIf;
@@ -65,6 +69,57 @@ class VectorBackendTest {
         RoundedActivationsOf512Bits() {
             super(512, Precision.W4A8);
         }
+    }
+
+    /** Many tokens in 16-bit integers or in floats: the machine prefers one, the other must be right, too. */
+    @Nested
+    class RoundedActivationsInIntegers extends ForcedTiles {
+        RoundedActivationsInIntegers() {
+            super("integers");
+        }
+
+        @Test
+        void manyTokensGiveTheBitsOfOne() {
+            try (Backend backend = open()) {
+                for (ZeroPoint zero : ZeroPoint.values()) {
+                    for (int group : new int[] {32, 64, 128, 100, 256}) {
+                        PlacedWeight weight = backend.place(Samples.grouped(5, 70, 512, 4, group, zero));
+                        float[] x = Samples.floats(6, 13 * 512);
+                        float[] many = product(backend, weight, x, 13);
+                        for (int t = 0; t < 13; t++) {
+                            float[] token = Arrays.copyOfRange(x, t * 512, (t + 1) * 512);
+                            assertThat(Arrays.copyOfRange(many, t * 70, (t + 1) * 70))
+                                    .as("token %s, groups of %s, zero %s", t, group, zero)
+                                    .isEqualTo(product(backend, weight, token, 1));
+                        }
+                    }
+                }
+            }
+        }
+
+        private static float[] product(Backend backend, PlacedWeight weight, float[] x, int tokens) {
+            Buffer from = backend.allocate(tokens, weight.columns());
+            Buffer to = backend.allocate(tokens, weight.rows());
+            backend.write(x, from);
+            backend.kernels().linear(weight, null, from, to);
+            float[] out = new float[tokens * weight.rows()];
+            backend.read(to, out);
+            return out;
+        }
+    }
+
+    @Nested
+    class RoundedActivationsInFloats extends ForcedTiles {
+        RoundedActivationsInFloats() {
+            super("floats");
+        }
+    }
+
+    @Test
+    void tilesOfAnotherKindAreRefused() {
+        assertThatThrownBy(() -> forced("awq4j.tiles", "doubles", Precision.W4A8))
+                .rootCause()
+                .hasMessage("system property awq4j.tiles should be integers or floats, was doubles");
     }
 
     @Nested
@@ -155,6 +210,24 @@ class VectorBackendTest {
         }
     }
 
+    abstract static class ForcedTiles extends BackendContract {
+        private final String kind;
+
+        ForcedTiles(String kind) {
+            this.kind = kind;
+        }
+
+        @Override
+        protected Backend open() {
+            return CpuBackend.open(forced("awq4j.tiles", kind, precision()), 2);
+        }
+
+        @Override
+        protected Precision precision() {
+            return Precision.W4A8;
+        }
+    }
+
     abstract static class ForcedAttention extends AttentionContract {
         private final int bits;
 
@@ -173,9 +246,13 @@ class VectorBackendTest {
         }
     }
 
-    /** The vector kernels' classes once more, under a class loader of their own: their width is a static constant. */
     private static RowKernels forced(int bits, Precision precision) {
-        System.setProperty("awq4j.vectorBits", String.valueOf(bits));
+        return forced("awq4j.vectorBits", String.valueOf(bits), precision);
+    }
+
+    /** The vector kernels' classes once more, under a class loader of their own: what a property forces is constant. */
+    private static RowKernels forced(String property, String value, Precision precision) {
+        System.setProperty(property, value);
         try {
             Class<?> kernels = Class.forName(
                     "awq4j.kernel.vector.VectorRowKernels",
@@ -183,12 +260,12 @@ class VectorBackendTest {
                     new Reloaded(CpuBackend.class.getProtectionDomain().getCodeSource()));
             RowKernels made =
                     (RowKernels) kernels.getConstructor(Precision.class).newInstance(precision);
-            assertThat(made.name()).isNotNull(); // the width is read now, while the property stands
+            Class.forName("awq4j.kernel.vector.PackedWeight", true, kernels.getClassLoader()); // reads the properties
             return made;
         } catch (ReflectiveOperationException e) {
             throw new IllegalStateException(e);
         } finally {
-            System.clearProperty("awq4j.vectorBits");
+            System.clearProperty(property);
         }
     }
 

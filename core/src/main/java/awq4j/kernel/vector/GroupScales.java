@@ -106,8 +106,8 @@ final class GroupScales {
      *
      * @param at where the first group begins
      * @param sums [groups, blocks, lanes] from {@code sumsAt} on
-     * @param rounded the scale of each group's activations, from {@code scalesAt} on, and the sum of their codes, from
-     *     {@code activationsAt} on
+     * @param rounded the scale of each group's activations, from {@code scalesAt} on, and the negated sum of their codes,
+     *     from {@code activationsAt} on
      */
     static void integers(
             MemorySegment w,
@@ -137,12 +137,39 @@ final class GroupScales {
             float step = rounded[scalesAt + g];
             float shift = rounded[activationsAt + g];
             if (biased) {
-                total = bias(w, place, halves).fma(FloatVector.broadcast(F, step * shift), total);
+                total = bias(w, place, halves).fma(FloatVector.broadcast(F, step * -shift), total);
             } else {
-                codes = zero(w, place, halves).fma(FloatVector.broadcast(F, -shift), codes);
+                codes = zero(w, place, halves).fma(FloatVector.broadcast(F, shift), codes);
             }
             total = codes.mul(step).fma(scale(w, place, order), total);
         }
         total.intoArray(out, outAt);
+    }
+
+    /**
+     * Adds the biases of a group to the sums of some tokens, as {@link #integers} does for one.
+     *
+     * @param at where the group begins
+     * @param rounded scales of the tokens' activations from {@code scalesAt} on, their negated sums from {@code
+     *     activationsAt} on
+     * @param out [tokens, {@link Lanes#PAIR}] from {@code outAt} on
+     */
+    static void biases(
+            MemorySegment w,
+            long at,
+            CodeOrder order,
+            float[] rounded,
+            int scalesAt,
+            int activationsAt,
+            float[] out,
+            int outAt,
+            int tokens) {
+        FloatVector bias = bias(w, at, order);
+        for (int t = 0; t < tokens; t++) {
+            int to = outAt + t * Lanes.PAIR;
+            float shift = rounded[scalesAt + t] * -rounded[activationsAt + t];
+            bias.fma(FloatVector.broadcast(F, shift), FloatVector.fromArray(F, out, to))
+                    .intoArray(out, to);
+        }
     }
 }

@@ -43,6 +43,8 @@ final class PackedWeight extends TiledWeight {
     /** Behind the order of a matrix whose memory ends with its {@link InputOrder}. */
     private static final String GATHERED = "-gathered";
 
+    private static final boolean INTEGER_TILES = IntegerTile.faster();
+
     private final CodeOrder order;
     private final int vectors;
     private final MemorySegment memory;
@@ -267,6 +269,77 @@ final class PackedWeight extends TiledWeight {
         }
     }
 
+    @Override
+    int preparedFloatsForMany(int n) {
+        return integers() ? Math.multiplyExact(2 * order.groups(), n) : super.preparedFloatsForMany(n);
+    }
+
+    @Override
+    int preparedIntsForMany(int n) {
+        return integers() ? Math.multiplyExact(pieces() * IntegerTileKernel.STRIDE, n) : 0;
+    }
+
+    /** In integers: pairs of codes, [pieces, n, pairs], then for each group n scales and n negated sums of codes. */
+    @Override
+    void prepareOneOf(float[] x, int t, int n, Prepared prepared) {
+        if (!integers()) {
+            super.prepareOneOf(x, t, n, prepared);
+            return;
+        }
+        for (int g = 0; g < order.groups(); g++) {
+            int pair = g * order.width() / 2;
+            int stride = IntegerTileKernel.STRIDE;
+            int to = (pair / stride * n + t) * stride + pair % stride;
+            int scales = 2 * g * n + t;
+            RoundedActivations.pairs(
+                    x, t * columns(), order, g, prepared.ints(), to, prepared.floats(), scales, scales + n);
+        }
+    }
+
+    @Override
+    void multiplyTile(
+            int band,
+            int piece,
+            Prepared prepared,
+            int n,
+            int first,
+            int tokens,
+            float[] sums,
+            int sumsAt,
+            MemorySegment tile,
+            Scratch scratch) {
+        if (!integers()) {
+            super.multiplyTile(band, piece, prepared, n, first, tokens, sums, sumsAt, tile, scratch);
+            return;
+        }
+        int width = order.width();
+        int groups = TileKernel.STRIDE / width;
+        int from = piece * groups;
+        int to = Math.min(order.groups(), from + groups);
+        long bytes = IntegerTile.groupBytes(width);
+        touch(2 * band, from, to, scratch);
+        for (int g = from; g < to; g++) {
+            long at = (g - from) * bytes;
+            for (int v = 0; v < Math.min(2, vectors - 2 * band); v++) {
+                IntegerTile.decode(memory, order.place(2 * band + v, g), order, tile, at + (long) v * Lanes.BYTES);
+            }
+            int scales = 2 * g * n + first;
+            for (int v = 0; order.biased() && v < Math.min(2, vectors - 2 * band); v++) {
+                long place = order.place(2 * band + v, g);
+                GroupScales.biases(
+                        memory, place, order, prepared.floats(), scales, scales + n, sums, sumsAt + v * L, tokens);
+            }
+            int a = (piece * n + first) * IntegerTileKernel.STRIDE + (g - from) * width / 2;
+            IntegerTileKernel.run(
+                    tile, at, width, prepared.ints(), a, prepared.floats(), scales, scales + n, sums, sumsAt, tokens);
+        }
+    }
+
+    /** Whether many tokens are multiplied in integers. */
+    private boolean integers() {
+        return rounds && INTEGER_TILES;
+    }
+
     /**
      * Reads one value of each cache line of two vectors' groups: the lines come in together, where decoding would wait for
      * one after the other, since its pieces are too short for the machine to read ahead.
@@ -301,7 +374,8 @@ final class PackedWeight extends TiledWeight {
         float[] floats = prepared.floats();
         if (rounds) {
             for (int g = 0; g < order.groups(); g++) {
-                RoundedActivations.pairs(x, order, g, prepared.ints(), floats);
+                int to = g * order.width() / 2;
+                RoundedActivations.pairs(x, 0, order, g, prepared.ints(), to, floats, g, order.groups() + g);
             }
             return;
         }

@@ -45,26 +45,40 @@ final class RoundedActivations {
     }
 
     /**
-     * Writes pairs of codes of one token, the group's scale and the sum of its codes.
+     * Writes pairs of codes of one token's group, its scale and the negated sum of its codes.
      *
-     * @param pairs [groups, width / 2]
-     * @param floats scales [groups], then sums [groups]
+     * @param at where the token's activations begin
+     * @param pairs [width / 2] from {@code to} on
      */
-    static void pairs(float[] x, CodeOrder order, int group, int[] pairs, float[] floats) {
-        float greatest = greatest(x, 0, order, group);
+    static void pairs(
+            float[] x,
+            int at,
+            CodeOrder order,
+            int group,
+            int[] pairs,
+            int to,
+            float[] floats,
+            int scaleAt,
+            int sumAt) {
+        float greatest = greatest(x, at, order, group);
         float inverse = ActivationRounding.inverse(greatest);
-        int from = order.start(group);
+        int from = at + order.start(group);
         int n = order.length(group);
-        int to = group * order.width() / 2;
+        int whole = n / 2;
         int sum = 0;
-        for (int i = 0; i < order.width() / 2; i++) {
-            int even = 2 * i < n ? code(x[from + 2 * i] * inverse) : 0;
-            int odd = 2 * i + 1 < n ? code(x[from + 2 * i + 1] * inverse) : 0;
+        for (int i = 0; i < whole; i++) {
+            int even = code(x[from + 2 * i] * inverse);
+            int odd = code(x[from + 2 * i + 1] * inverse);
             pairs[to + i] = (odd << 16) | (even & 0xffff);
             sum += even + odd;
         }
-        floats[group] = ActivationRounding.scale(greatest);
-        floats[order.groups() + group] = sum;
+        for (int i = whole; i < order.width() / 2; i++) {
+            int even = 2 * i < n ? code(x[from + 2 * i] * inverse) : 0;
+            pairs[to + i] = even & 0xffff;
+            sum += even;
+        }
+        floats[scaleAt] = ActivationRounding.scale(greatest);
+        floats[sumAt] = -sum;
     }
 
     private static int code(float scaled) {

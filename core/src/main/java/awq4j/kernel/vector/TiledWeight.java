@@ -70,6 +70,46 @@ abstract class TiledWeight implements CpuWeight {
 
     abstract void prepareOne(float[] x, Prepared prepared);
 
+    /** Floats that the preparation of {@code n} tokens takes, a multiple of {@link TileKernel#ROWS}. */
+    int preparedFloatsForMany(int n) {
+        return Math.multiplyExact(pieces() * STRIDE, n);
+    }
+
+    /** Ints that the preparation of {@code n} tokens takes. */
+    int preparedIntsForMany(int n) {
+        return 0;
+    }
+
+    /** Prepares token {@code t} of {@code n}. */
+    void prepareOneOf(float[] x, int t, int n, Prepared prepared) {
+        spread(x, t * columns, prepared.floats(), t * STRIDE, n * STRIDE);
+    }
+
+    /**
+     * Adds the products of one tile.
+     *
+     * @param prepared of {@code n} tokens, as {@link #preparedFloatsForMany} counts them
+     * @param first of the tokens to multiply
+     * @param sums [tokens, PAIR] from {@code sumsAt} on
+     * @param tile memory for the tile
+     */
+    void multiplyTile(
+            int band,
+            int piece,
+            Prepared prepared,
+            int n,
+            int first,
+            int tokens,
+            float[] sums,
+            int sumsAt,
+            MemorySegment tile,
+            Scratch scratch) {
+        int from = piece * STRIDE;
+        int to = Math.min(paddedColumns(), from + STRIDE);
+        decodeTile(band, from, to, tile, scratch);
+        TileKernel.run(tile, to - from, prepared.floats(), (piece * n + first) * STRIDE, sums, sumsAt, tokens);
+    }
+
     @Override
     public final String name() {
         return name;
@@ -107,12 +147,12 @@ abstract class TiledWeight implements CpuWeight {
 
     @Override
     public final int preparedFloats(int n) {
-        return n == 1 ? preparedFloatsForOne() : Math.multiplyExact(pieces() * STRIDE, padded(n));
+        return n == 1 ? preparedFloatsForOne() : preparedFloatsForMany(padded(n));
     }
 
     @Override
     public final int preparedInts(int n) {
-        return n == 1 ? preparedIntsForOne() : 0;
+        return n == 1 ? preparedIntsForOne() : preparedIntsForMany(padded(n));
     }
 
     @Override
@@ -122,7 +162,7 @@ abstract class TiledWeight implements CpuWeight {
             return;
         }
         for (int t = from; t < to; t++) {
-            spread(x, t * columns, prepared.floats(), t * STRIDE, padded(n) * STRIDE);
+            prepareOneOf(x, t, padded(n), prepared);
         }
     }
 
@@ -142,7 +182,7 @@ abstract class TiledWeight implements CpuWeight {
                 int end = Math.min(rowTo, row + Lanes.PANEL);
                 for (int first = 0; first < n; first += step) {
                     int tokens = Math.min(step, n - first);
-                    multiplyMany(prepared.floats(), n, first, tokens, bias, out, row, end, scratch);
+                    multiplyMany(prepared, n, first, tokens, bias, out, row, end, scratch);
                 }
             }
             return;
@@ -156,7 +196,7 @@ abstract class TiledWeight implements CpuWeight {
     }
 
     private void multiplyMany(
-            float[] prepared,
+            Prepared prepared,
             int n,
             int first,
             int tokens,
@@ -171,12 +211,10 @@ abstract class TiledWeight implements CpuWeight {
         MemorySegment tile = scratch.aligned((long) STRIDE * PAIR * Float.BYTES);
         Arrays.fill(sums, 0, bands * height * PAIR, 0);
         for (int piece = 0; piece < pieces(); piece++) {
-            int from = piece * STRIDE;
-            int to = Math.min(paddedColumns(), from + STRIDE);
-            int a = (piece * padded(n) + first) * STRIDE;
             for (int band = 0; band < bands; band++) {
-                decodeTile(rowFrom / PAIR + band, from, to, tile, scratch);
-                TileKernel.run(tile, to - from, prepared, a, sums, band * height * PAIR, tokens);
+                int sumsAt = band * height * PAIR;
+                multiplyTile(
+                        rowFrom / PAIR + band, piece, prepared, padded(n), first, tokens, sums, sumsAt, tile, scratch);
             }
         }
         for (int t = 0; t < tokens; t++) {
@@ -199,7 +237,7 @@ abstract class TiledWeight implements CpuWeight {
         }
     }
 
-    private int pieces() {
+    final int pieces() {
         return (paddedColumns() + STRIDE - 1) / STRIDE;
     }
 
