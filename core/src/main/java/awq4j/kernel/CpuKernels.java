@@ -255,11 +255,43 @@ final class CpuKernels implements Kernels {
     public void add(Buffer x, Buffer to) {
         CpuBuffer from = own(x);
         CpuBuffer target = own(to);
-        expect(
-                from.columns() == target.columns() && (from.rows() == target.rows() || from.rows() == 1),
-                "add",
-                () -> "x " + from.shape() + " to " + target.shape());
+        expectRowOrRows("add", from, target);
         elements.add(from.values(), from.rows() == 1, target.values(), target.columns(), target.rows());
+    }
+
+    @Override
+    public void multiply(Buffer x, Buffer to) {
+        CpuBuffer from = own(x);
+        CpuBuffer target = own(to);
+        expectRowOrRows("multiply", from, target);
+        elements.multiply(from.values(), from.rows() == 1, target.values(), target.columns(), target.rows());
+    }
+
+    private static void expectRowOrRows(String operation, CpuBuffer from, CpuBuffer to) {
+        expect(
+                from.columns() == to.columns() && (from.rows() == to.rows() || from.rows() == 1),
+                operation,
+                () -> "x " + from.shape() + " to " + to.shape());
+    }
+
+    @Override
+    public void scale(float factor, Buffer x) {
+        CpuBuffer buffer = own(x);
+        elements.scale(factor, buffer.values(), buffer.rows() * buffer.columns());
+    }
+
+    @Override
+    public void clamp(float limit, Buffer x) {
+        CpuBuffer buffer = own(x);
+        expect(limit > 0, "clamp", () -> "limit " + limit + " is not positive");
+        elements.clamp(limit, buffer.values(), buffer.rows() * buffer.columns());
+    }
+
+    @Override
+    public void softcap(float cap, Buffer x) {
+        CpuBuffer buffer = own(x);
+        expect(cap > 0, "softcap", () -> "cap " + cap + " is not positive");
+        elements.softcap(cap, buffer.values(), buffer.rows() * buffer.columns());
     }
 
     @Override

@@ -19,6 +19,10 @@ final class CpuRows {
     private final ThreadTeam.Work activate = this::activate;
     private final ThreadTeam.Work gate = this::gate;
     private final ThreadTeam.Work add = this::add;
+    private final ThreadTeam.Work multiply = this::multiply;
+    private final ThreadTeam.Work scale = this::scale;
+    private final ThreadTeam.Work clamp = this::clamp;
+    private final ThreadTeam.Work softcap = this::softcap;
     private final ThreadTeam.Work scatter = this::scatter;
 
     private float[] x = NONE;
@@ -30,6 +34,7 @@ final class CpuRows {
     private int stride;
     private int headDim;
     private float epsilon;
+    private float number;
     private Activation activation = Activation.RELU;
 
     CpuRows(RowKernels rows, ThreadTeam team) {
@@ -142,6 +147,54 @@ final class CpuRows {
         for (int r = from; r < to; r++) {
             rows.add(x, r * stride, y, r * columns, columns);
         }
+    }
+
+    /** Multiplies {@code count} rows of y by those of x, or by its only one if {@code repeated}. */
+    void multiply(float[] x, boolean repeated, float[] y, int n, int count) {
+        this.x = x;
+        this.y = y;
+        columns = n;
+        stride = repeated ? 0 : n;
+        run(count, step(n), multiply);
+    }
+
+    private void multiply(int from, int to, Scratch scratch) {
+        for (int r = from; r < to; r++) {
+            rows.multiply(x, r * stride, y, r * columns, columns);
+        }
+    }
+
+    /** {@code x = factor * x}. */
+    void scale(float factor, float[] x, int n) {
+        run(factor, x, n, scale);
+    }
+
+    private void scale(int from, int to, Scratch scratch) {
+        rows.scale(number, x, from, to);
+    }
+
+    /** Keeps x within a limit on both sides of zero. */
+    void clamp(float limit, float[] x, int n) {
+        run(limit, x, n, clamp);
+    }
+
+    private void clamp(int from, int to, Scratch scratch) {
+        rows.clamp(number, x, from, to);
+    }
+
+    /** {@code x = cap * tanh(x / cap)}. */
+    void softcap(float cap, float[] x, int n) {
+        run(cap, x, n, softcap);
+    }
+
+    private void softcap(int from, int to, Scratch scratch) {
+        rows.softcap(number, x, from, to);
+    }
+
+    private void run(float number, float[] x, int n, ThreadTeam.Work work) {
+        this.number = number;
+        this.x = x;
+        run(n, ELEMENTS, work);
     }
 
     /** Adds to rows of y, as the list names them from {@code first} on, {@code count} weighted rows of x. */

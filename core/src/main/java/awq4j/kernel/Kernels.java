@@ -67,6 +67,18 @@ public interface Kernels {
     /** {@code to = to + x}; x may have one row, which is then added to every row. */
     void add(Buffer x, Buffer to);
 
+    /** {@code to = to * x}; x may have one row, by which every row is then multiplied. */
+    void multiply(Buffer x, Buffer to);
+
+    /** {@code x = factor * x}. */
+    void scale(float factor, Buffer x);
+
+    /** Values beyond {@code limit} or {@code -limit} become it; NaN stays. */
+    void clamp(float limit, Buffer x);
+
+    /** {@code x = cap * tanh(x / cap)}. */
+    void softcap(float cap, Buffer x);
+
     /** {@code out[i] = x[rows[i]]}, [rows.length, x.columns]. */
     void gather(Buffer x, int[] rows, Buffer out);
 

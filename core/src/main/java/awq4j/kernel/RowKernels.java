@@ -63,6 +63,18 @@ public interface RowKernels {
     /** {@code to[toAt + i] += x[xAt + i]} for i below n. */
     void add(float[] x, int xAt, float[] to, int toAt, int n);
 
+    /** {@code to[toAt + i] *= x[xAt + i]} for i below n. */
+    void multiply(float[] x, int xAt, float[] to, int toAt, int n);
+
+    /** {@code x = factor * x} from {@code from} to before {@code to}. */
+    void scale(float factor, float[] x, int from, int to);
+
+    /** {@code x} kept within {@code limit} and {@code -limit}, from {@code from} to before {@code to}; NaN stays. */
+    void clamp(float limit, float[] x, int from, int to);
+
+    /** {@code x = cap * tanh(x / cap)} from {@code from} to before {@code to}. */
+    void softcap(float cap, float[] x, int from, int to);
+
     /** {@code to[toAt + i] += factor * x[xAt + i]} for i below n; the product is rounded before it is added. */
     void addScaled(float[] x, int xAt, float factor, float[] to, int toAt, int n);
 

@@ -6,6 +6,7 @@ import awq4j.kernel.Kernels;
 import awq4j.kernel.KvBuffer;
 import java.util.HashMap;
 import java.util.Map;
+import org.jspecify.annotations.Nullable;
 
 /** One decoder layer on a device: runs whole for inference, in parts for the search of scales. */
 public final class Block {
@@ -14,11 +15,20 @@ public final class Block {
     private final Map<String, PlacedLinear> linears;
     private final Map<Norm, PlacedNorm> norms;
 
-    private Block(Backend backend, BlockSpec spec, Map<String, PlacedLinear> linears, Map<Norm, PlacedNorm> norms) {
+    /** One over what activations are divided by, null if by nothing. */
+    private final @Nullable Buffer activationScale;
+
+    private Block(
+            Backend backend,
+            BlockSpec spec,
+            Map<String, PlacedLinear> linears,
+            Map<Norm, PlacedNorm> norms,
+            @Nullable Buffer activationScale) {
         this.backend = backend;
         this.spec = spec;
         this.linears = linears;
         this.norms = norms;
+        this.activationScale = activationScale;
     }
 
     /** Takes a block in. */
@@ -31,14 +41,31 @@ public final class Block {
         for (Norm norm : spec.norms()) {
             norms.put(norm, PlacedNorm.place(backend, norm, parameters));
         }
-        return new Block(backend, spec, linears, norms);
+        return new Block(backend, spec, linears, norms, activationScale(backend, spec.mlp(), parameters));
+    }
+
+    private static @Nullable Buffer activationScale(Backend backend, Mlp mlp, Parameters parameters) {
+        if (!(mlp instanceof Mlp.Plain plain) || plain.scales() == null) {
+            return null;
+        }
+        float[] scales = parameters
+                .optional(plain.scales(), plain.output().columns())
+                .map(float[]::clone)
+                .orElse(null);
+        if (scales == null) {
+            return null;
+        }
+        for (int i = 0; i < scales.length; i++) {
+            scales[i] = 1 / scales[i];
+        }
+        return PlacedLinear.vector(backend, scales);
     }
 
     /** This block with some linears replaced, by name. */
     public Block with(Map<String, PlacedLinear> replaced) {
         var all = new HashMap<>(linears);
         all.putAll(replaced);
-        return new Block(backend, spec, all, norms);
+        return new Block(backend, spec, all, norms, activationScale);
     }
 
     /** The declaration. */
@@ -162,6 +189,11 @@ public final class Block {
         apply(attention.query(), x, q, taps);
         apply(attention.key(), x, k, taps);
         apply(attention.value(), x, v, taps);
+        if (attention.clip() != 0) {
+            kernels.clamp(attention.clip(), q);
+            kernels.clamp(attention.clip(), k);
+            kernels.clamp(attention.clip(), v);
+        }
         if (attention.queryNorm() != null && attention.keyNorm() != null) {
             norm(attention.queryNorm(), q, q);
             norm(attention.keyNorm(), k, k);
@@ -198,6 +230,9 @@ public final class Block {
                 Buffer wide = rows.wide();
                 apply(plain.input(), x, wide, taps);
                 backend.kernels().activate(plain.activation(), wide);
+                if (activationScale != null) {
+                    backend.kernels().multiply(activationScale, wide);
+                }
                 apply(plain.output(), wide, out, taps);
             }
             case Mlp.Experts experts -> ExpertPass.run(this, experts, work.experts(experts), x, out, taps);
@@ -206,6 +241,19 @@ public final class Block {
 
     Kernels kernels() {
         return backend.kernels();
+    }
+
+    /**
+     * What a parallel block adds to the residual if attention and MLP have the same input.
+     *
+     * @param x normed input, [tokens, hidden]
+     * @param out [tokens, hidden], not x
+     */
+    public void branches(Workspace work, StepBatch batch, KvBuffer[] caches, Buffer x, Buffer out, Taps taps) {
+        Buffer added = work.rows(batch.rows()).added();
+        attention(work, batch, caches, x, added, taps);
+        mlp(work, x, out, taps);
+        backend.kernels().add(added, out);
     }
 
     /** Runs one of its linears. */

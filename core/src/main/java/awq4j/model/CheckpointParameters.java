@@ -90,6 +90,11 @@ final class CheckpointParameters implements Parameters {
     }
 
     @Override
+    public Optional<float[]> optional(String name, int size) {
+        return checkpoint.has(name) ? Optional.of(vector(name, size)) : Optional.empty();
+    }
+
+    @Override
     public float[] vector(String name, int size) {
         Tensor tensor = checkpoint.tensor(name);
         if (!tensor.dtype().isFloat()) {

@@ -26,8 +26,17 @@ public sealed interface Mlp {
         }
     }
 
-    /** {@code output(f(input(x)))}. */
-    record Plain(Activation activation, Linear input, Linear output) implements Mlp {
+    /**
+     * {@code output(f(input(x)) / scales)}.
+     *
+     * @param scales name of a vector that quantized models may have, since no scale passes f backwards: AutoAWQ's
+     *     "scaled activation"; without it f(input(x)) is not divided. Null where f lets scales pass
+     */
+    record Plain(
+            Activation activation,
+            Linear input,
+            Linear output,
+            @Nullable String scales) implements Mlp {
         @Override
         public List<Linear> linears() {
             return List.of(input, output);

@@ -18,6 +18,9 @@ public interface Parameters {
     /** A vector, for example {@code model.norm.weight}; it has {@code size} values. */
     float[] vector(String name, int size);
 
+    /** The vector of that name, if there is one; it has {@code size} values. */
+    Optional<float[]> optional(String name, int size);
+
     /**
      * The matrix of a linear as it was packed earlier, placed; empty if it was not.
      *

@@ -100,6 +100,9 @@ public final class PlacedEmbedding {
         } else {
             kernels.embed(table, tokens, h);
         }
+        if (spec.scale() != 1) {
+            kernels.scale(spec.scale(), h);
+        }
         LearnedPositions learned = spec.positions();
         if (this.positions != null && learned != null && added != null) {
             int[] rows = positions.clone();

@@ -34,6 +34,9 @@ public record TensorCheck(List<String> faults, List<String> unused) {
         for (BlockSpec block : model.blocks()) {
             StoredMatrix.of(block.linears()).forEach(reading::matrix);
             block.norms().forEach(reading::norm);
+            if (block.mlp() instanceof Mlp.Plain plain && plain.scales() != null && checkpoint.has(plain.scales())) {
+                reading.shape(plain.scales(), Shape.of(plain.output().columns()));
+            }
         }
         List<String> unused = checkpoint.names().stream()
                 .filter(name -> !reading.used.contains(name))

@@ -212,6 +212,12 @@ public final class Transformer {
             taps.at(spec.head().linear().name() + ".input", rows);
         }
         head.apply(backend, rows, out);
+        if (spec.head().scale() != 1) {
+            backend.kernels().scale(spec.head().scale(), out);
+        }
+        if (spec.head().softcap() != 0) {
+            backend.kernels().softcap(spec.head().softcap(), out);
+        }
         return out;
     }
 

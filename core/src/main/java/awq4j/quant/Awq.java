@@ -89,7 +89,7 @@ public final class Awq implements QuantMethod {
         }
         if (settings.clip()) {
             for (Linear linear : spec.linears()) {
-                if (ClipSearch.wanted(linear)) {
+                if (ClipSearch.wanted(spec, linear)) {
                     double own = ParameterCount.of(linear);
                     products += ClipSearch.STEPS * own * 128;
                     roundings += ClipSearch.STEPS * own;
@@ -105,6 +105,18 @@ public final class Awq implements QuantMethod {
         return search(spec, weights, capture, scheme).run();
     }
 
+    /** The references scale no group whose columns share rows of values. */
+    private static BlockSpec withoutShared(BlockSpec spec) {
+        return new BlockSpec(
+                spec.index(),
+                spec.residual(),
+                spec.attention(),
+                spec.mlp(),
+                spec.scaleGroups().stream()
+                        .filter(group -> !(group.fold() instanceof ScaleGroup.Fold.IntoRows into && into.sharing() > 1))
+                        .toList());
+    }
+
     /** The search of one block, for a look at its parts. */
     AwqBlock search(BlockSpec spec, BlockWeights weights, BlockCapture capture, QuantScheme scheme) {
         Finite.require(weights);
@@ -112,7 +124,7 @@ public final class Awq implements QuantMethod {
         var scaleSearch = new ScaleSearch(quantizer, settings.scaling(), asReference);
         return new AwqBlock(
                 runner,
-                spec,
+                asReference ? withoutShared(spec) : spec,
                 weights,
                 TokenSubset.of(capture, settings.searchTokens()),
                 quantizer,

@@ -128,7 +128,8 @@ final class AwqBlock {
             return;
         }
         Linear first = group.linears().getFirst();
-        var best = scaleSearch.search(matrices, subset.capture().input(first.name()), first.columns(), loss);
+        var best =
+                scaleSearch.search(matrices, subset.capture().input(first.name()), first.columns(), group.fold(), loss);
         if (best.finite()) {
             found.put(group, best);
         } else {
@@ -147,7 +148,7 @@ final class AwqBlock {
                 folded.add(new BlockRecipe.GroupScale(Folding.target(group), names, best.ratio(), best.scale()));
                 names.forEach(name -> columnScales.put(name, best.scale()));
                 if (group.fold() instanceof Fold.IntoRows into) {
-                    rowScales.put(into.linear().name(), best.scale());
+                    rowScales.put(into.linear().name(), Folding.ofRows(into, best.scale()));
                 }
             }
         }
@@ -160,7 +161,7 @@ final class AwqBlock {
         ClipSearch search = null;
         float[] searched = null;
         for (Linear linear : spec.linears()) {
-            if (!ClipSearch.wanted(linear) || !roundable(linear)) {
+            if (!ClipSearch.wanted(spec, linear) || !roundable(linear)) {
                 continue;
             }
             float[] inputs = subset.capture().input(linear.name());

@@ -4,6 +4,7 @@ import awq4j.format.awq.AwqPacking;
 import awq4j.format.awq.AwqPacking.Version;
 import awq4j.model.BlockSpec;
 import awq4j.model.Linear;
+import awq4j.model.Mlp;
 import awq4j.model.Norm;
 import awq4j.model.ScaleGroup;
 import awq4j.model.StoredMatrix;
@@ -119,6 +120,12 @@ final class BlockRounding {
                     changed.put(name, weights.vector(name, norm.size()));
                 }
             }
+        }
+        // AutoAWQ's readers expect the vector with every model of such a family, scaled or not
+        if (spec.mlp() instanceof Mlp.Plain plain && plain.scales() != null) {
+            changed.put(
+                    plain.scales(),
+                    weights.vector(plain.scales(), plain.output().columns()));
         }
         return new QuantizedBlock(rounded, changed, recipe, reports);
     }

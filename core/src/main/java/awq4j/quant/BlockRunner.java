@@ -110,7 +110,7 @@ public final class BlockRunner {
     }
 
     /**
-     * Runs the attention module or the MLP of a block.
+     * Runs the attention module or the MLP of a block, or both.
      *
      * @param x [sequences * length, hidden], its normed input
      * @param rows gets the output [sequences * length, hidden] piece by piece, in order
@@ -124,6 +124,7 @@ public final class BlockRunner {
             switch (module) {
                 case ATTENTION -> block.attention(here.work, batch, here.caches, in, out, Taps.NONE);
                 case MLP -> block.mlp(here.work, in, out, Taps.NONE);
+                case BLOCK -> block.branches(here.work, batch, here.caches, in, out, Taps.NONE);
                 case LINEARS -> throw new IllegalArgumentException("a single linear is no module");
             }
             if (!rows.at(first * length, out)) {

@@ -2,14 +2,17 @@ package awq4j.quant;
 
 import awq4j.model.BlockSpec;
 import awq4j.model.Linear;
+import awq4j.model.Mlp;
 import awq4j.model.Norm;
 import awq4j.model.Parameters;
 import awq4j.tensor.DType;
 import awq4j.weight.Weight;
 import awq4j.weight.WeightCodec;
 import awq4j.weight.WeightLayout.Dense;
+import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.Map;
+import java.util.Optional;
 
 /**
  * The numbers of one block in float32, on the heap: small enough to work on while the rest of the model stays in its
@@ -51,7 +54,17 @@ public final class BlockWeights implements Parameters {
                 vectors.put(name, from.vector(name, norm.size()));
             }
         }
+        if (spec.mlp() instanceof Mlp.Plain plain && plain.scales() != null) {
+            int size = plain.output().columns();
+            vectors.put(plain.scales(), from.optional(plain.scales(), size).orElseGet(() -> ones(size)));
+        }
         return new BlockWeights(matrices, vectors);
+    }
+
+    private static float[] ones(int size) {
+        float[] ones = new float[size];
+        Arrays.fill(ones, 1);
+        return ones;
     }
 
     /** An independent copy. */
@@ -69,7 +82,7 @@ public final class BlockWeights implements Parameters {
         return java.util.Collections.unmodifiableMap(matrices);
     }
 
-    /** Norm gains and biases by tensor name, linears' biases by {@code LINEAR.bias}. */
+    /** Norm gains and biases and scales of activations by tensor name, linears' biases by {@code LINEAR.bias}. */
     public Map<String, float[]> vectors() {
         return java.util.Collections.unmodifiableMap(vectors);
     }
@@ -95,6 +108,11 @@ public final class BlockWeights implements Parameters {
     @Override
     public float[] bias(Linear linear) {
         return vector(linear.name() + ".bias", linear.rows());
+    }
+
+    @Override
+    public Optional<float[]> optional(String name, int size) {
+        return vectors.containsKey(name) ? Optional.of(vector(name, size)) : Optional.empty();
     }
 
     @Override

@@ -1,8 +1,8 @@
 package awq4j.quant;
 
+import awq4j.model.BlockSpec;
 import awq4j.model.Linear;
 import java.util.Arrays;
-import java.util.List;
 import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
 
@@ -18,9 +18,6 @@ final class ClipSearch {
     private static final int TOKENS = 512;
     static final int STEPS = 10;
     private static final double GRID = 20;
-
-    /** Queries and keys go through a softmax: clipping them for their own outputs' sake does harm. As in llm-awq. */
-    private static final List<String> SKIPPED = List.of("q_", "k_", "query", "key", "Wqkv");
 
     private final Quantizer quantizer;
     private final int columns;
@@ -59,9 +56,13 @@ final class ClipSearch {
         IntStream.range(0, grams.length).parallel().forEach(g -> grams[g] = gram(sample, count, g));
     }
 
-    /** Whether a linear of this name is clipped at all. */
-    static boolean wanted(Linear linear) {
-        return SKIPPED.stream().noneMatch(linear.name()::contains);
+    /**
+     * Whether a linear is clipped at all. Queries and keys go through a softmax: clipping them for their own outputs' sake
+     * does harm. llm-awq goes by names and so leaves values alone where they are fused with queries, or clips all three.
+     */
+    static boolean wanted(BlockSpec spec, Linear linear) {
+        return !linear.equals(spec.attention().query())
+                && !linear.equals(spec.attention().key());
     }
 
     private int size(int group) {

@@ -24,6 +24,7 @@ final class Folding {
         return switch (group.fold()) {
             case Fold.IntoNorm into -> into.norm().name();
             case Fold.IntoRows into -> into.linear().name();
+            case Fold.AfterActivation after -> after.scales();
         };
     }
 
@@ -42,18 +43,42 @@ final class Folding {
                 }
             }
             case Fold.IntoRows into -> {
-                divideRows(into.linear(), weights.values(into.linear().name()), scale);
+                float[] rows = ofRows(into, scale);
+                divideRows(into.linear(), weights.values(into.linear().name()), rows);
                 touched.add(into.linear().name() + ".weight");
                 if (into.linear().bias()) {
-                    divide(weights.bias(into.linear()), scale, 0);
+                    divide(weights.bias(into.linear()), rows, 0);
                     touched.add(into.linear().name() + ".bias");
                 }
+            }
+            case Fold.AfterActivation after -> {
+                multiplyColumns(weights.vector(after.scales(), scale.length), scale);
+                touched.add(after.scales());
             }
         }
         for (Linear linear : group.linears()) {
             multiplyColumns(weights.values(linear.name()), scale);
             touched.add(linear.name() + ".weight");
         }
+    }
+
+    /**
+     * The scale of each row that feeds the columns.
+     *
+     * @throws IllegalArgumentException if columns that one row feeds have different scales
+     */
+    static float[] ofRows(Fold.IntoRows into, float[] scale) {
+        float[] rows = new float[into.linear().rows()];
+        for (int c = 0; c < scale.length; c++) {
+            int row = into.row(c);
+            if (rows[row] != 0 && rows[row] != scale[c]) {
+                throw new IllegalArgumentException(
+                        "row " + row + " of " + into.linear().name() + " feeds several columns, which have scales of "
+                                + rows[row] + " and " + scale[c]);
+            }
+            rows[row] = scale[c];
+        }
+        return rows;
     }
 
     /** What is added to a stored vector of a norm before it is used. */

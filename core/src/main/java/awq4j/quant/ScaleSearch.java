@@ -1,6 +1,7 @@
 package awq4j.quant;
 
 import awq4j.model.Linear;
+import awq4j.model.ScaleGroup.Fold;
 import java.util.Arrays;
 import java.util.HashMap;
 import java.util.List;
@@ -59,11 +60,16 @@ final class ScaleSearch {
      *
      * @param matrices [rows, columns] of the linears that will be rounded; others of the group do not change
      * @param inputs [tokens, columns], all of them
+     * @param fold where the inverse will go: columns that one row feeds get one scale
      */
-    Found search(List<float[]> matrices, float[] inputs, int columns, Loss loss) {
+    Found search(List<float[]> matrices, float[] inputs, int columns, Fold fold, Loss loss) {
         float[] meanAbs = Scaling.meanAbs(inputs, columns);
         float[] meanWeight =
                 Scaling.meanWeight(matrices, columns, quantizer.scheme().groupSizeFor(columns));
+        if (fold instanceof Fold.IntoRows into && into.sharing() > 1) {
+            share(meanAbs, into);
+            share(meanWeight, into);
+        }
         double[] losses = new double[STEPS + (identityFirst ? 1 : 0)];
         float[] best = new float[columns];
         Arrays.fill(best, 1);
@@ -81,6 +87,17 @@ final class ScaleSearch {
             }
         }
         return new Found(best, bestRatio, losses, Double.isFinite(bestLoss));
+    }
+
+    /** Gives columns that one row feeds the mean of their values. */
+    private static void share(float[] values, Fold.IntoRows into) {
+        double[] sums = new double[into.linear().rows()];
+        for (int c = 0; c < values.length; c++) {
+            sums[into.row(c)] += values[c];
+        }
+        for (int c = 0; c < values.length; c++) {
+            values[c] = (float) (sums[into.row(c)] / into.sharing());
+        }
     }
 
     /** A scale on trial: {@code Q(W s) / s}. */

@@ -3,9 +3,13 @@ package awq4j.quant;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
-import awq4j.model.Linear;
+import awq4j.format.Checkpoint;
+import awq4j.format.Checkpoints;
+import awq4j.model.BlockSpec;
+import awq4j.model.family.Families;
 import awq4j.quant.QuantScheme.Range;
 import awq4j.tensor.DType;
+import java.util.List;
 import java.util.Random;
 import org.junit.jupiter.api.Test;
 
@@ -94,17 +98,17 @@ class ClipSearchTest {
 
     @Test
     void queriesAndKeysAreSpared() {
-        assertThat(ClipSearch.wanted(linear("model.layers.0.self_attn.q_proj"))).isFalse();
-        assertThat(ClipSearch.wanted(linear("model.layers.0.self_attn.k_proj"))).isFalse();
-        assertThat(ClipSearch.wanted(linear("transformer.h.0.self_attention.query_key_value")))
-                .isFalse();
-        assertThat(ClipSearch.wanted(linear("transformer.blocks.0.attn.Wqkv"))).isFalse();
-        assertThat(ClipSearch.wanted(linear("model.layers.0.self_attn.v_proj"))).isTrue();
-        assertThat(ClipSearch.wanted(linear("model.layers.0.mlp.down_proj"))).isTrue();
-    }
-
-    private static Linear linear(String name) {
-        return new Linear(name, 8, 8, false);
+        for (String model : List.of("models/llama_gqa", "models/opt")) {
+            try (Checkpoint checkpoint = Checkpoints.open(Golden.path(model))) {
+                BlockSpec spec = Families.spec(checkpoint).blocks().getFirst();
+                var spared = spec.linears().stream()
+                        .filter(linear -> !ClipSearch.wanted(spec, linear))
+                        .toList();
+                assertThat(spared)
+                        .containsExactly(
+                                spec.attention().query(), spec.attention().key());
+            }
+        }
     }
 
     @Test

@@ -3,6 +3,8 @@ package awq4j.quant;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
+import awq4j.model.Linear;
+import awq4j.model.ScaleGroup.Fold;
 import awq4j.quant.QuantScheme.Range;
 import awq4j.tensor.DType;
 import java.util.ArrayList;
@@ -16,6 +18,7 @@ class ScaleSearchTest {
             new Quantizer(new QuantScheme(4, 4, false, Range.REFERENCE), DType.F32, DType.F32);
     private static final float[] MATRIX = {1, -2, 3, 0.5f, -1, 0.25f, 2, 1};
     private static final float[] INPUTS = {1, 4, 0.25f, 0, -1, 4, 0.25f, 0};
+    private static final Fold OWN_ROWS = new Fold.IntoRows(new Linear("before", 4, 4, false));
 
     /** Answers with given losses, one after the other, and notes what it was asked. */
     private static final class Script implements ScaleSearch.Loss {
@@ -36,7 +39,7 @@ class ScaleSearchTest {
     }
 
     private static ScaleSearch.Found search(Scaling scaling, boolean asReference, ScaleSearch.Loss loss) {
-        return new ScaleSearch(QUANTIZER, scaling, asReference).search(List.of(MATRIX), INPUTS, 4, loss);
+        return new ScaleSearch(QUANTIZER, scaling, asReference).search(List.of(MATRIX), INPUTS, 4, OWN_ROWS, loss);
     }
 
     @Test
@@ -109,5 +112,25 @@ class ScaleSearchTest {
         expected[0] /= 2;
         expected[4] /= 2;
         assertThat(out).isEqualTo(expected);
+    }
+
+    @Test
+    void columnsThatOneRowFeedsGetOneScale() {
+        // two heads of values of two rows, each read by two heads of queries: columns 0 and 2, 1 and 3, 4 and 6, 5 and
+        // 7
+        var fold = new Fold.IntoRows(new Linear("values", 4, 8, false), 2, 2);
+        float[] matrix = {1, -2, 3, 0.5f, -1, 0.25f, 2, 1};
+        float[] inputs = {1, 4, 0.25f, 0.5f, -1, 4, 0.25f, 2};
+        for (Scaling scaling : Scaling.values()) {
+            var script = new Script(1);
+            new ScaleSearch(QUANTIZER, scaling, false).search(List.of(matrix), inputs, 8, fold, script);
+            for (float[] scale : script.scales) {
+                assertThat(scale[2]).isEqualTo(scale[0]);
+                assertThat(scale[3]).isEqualTo(scale[1]);
+                assertThat(scale[6]).isEqualTo(scale[4]);
+                assertThat(scale[7]).isEqualTo(scale[5]);
+            }
+            assertThat(script.scales).anySatisfy(scale -> assertThat(scale[1]).isNotEqualTo(scale[5]));
+        }
     }
 }

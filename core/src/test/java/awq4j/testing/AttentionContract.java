@@ -20,6 +20,9 @@ import org.junit.jupiter.api.Test;
 public abstract class AttentionContract {
     private static final long SEED = 20261126;
 
+    /** Of the cap: tanh in float32, from an exponential that is good to 2e-7. */
+    private static final double SOFTCAP = 5e-7;
+
     private Backend backend;
     private Backend scalar;
 
@@ -87,6 +90,19 @@ public abstract class AttentionContract {
     }
 
     @Test
+    void softCaps() {
+        for (float cap : new float[] {0.5f, 5, 50}) {
+            for (int length : lengths()) {
+                var shape = new AttentionShape(4, 2, 24, 1.5f, 0, cap, null);
+                assertAttention(shape, length, Math.min(length, 3), KvPrecision.F32);
+            }
+        }
+        float[] slopes = {0.5f, 0.125f};
+        assertAttention(new AttentionShape(2, 1, 20, 2, 60, 3, slopes), 310, 70, KvPrecision.F16);
+        assertAttention(new AttentionShape(2, 1, 20, 2, 0, 3, slopes), 1300, 1, KvPrecision.F32);
+    }
+
+    @Test
     void headsWiderThanOneTile() {
         assertAttention(new AttentionShape(2, 1, 300, 0.06f, 0, null), 20, 5, KvPrecision.F32);
     }
@@ -112,7 +128,8 @@ public abstract class AttentionContract {
         double score = Tolerance.ofSum(
                 shape.headDim() * shape.scale() * greatest(keys) * greatest(queries) / 4, shape.headDim());
         double slopes = shape.alibiSlopes() == null ? 0 : length * 0x1p-23;
-        return (2 * (score + slopes) + 1e-6 + Tolerance.ofSum(1, length)) * greatest(values);
+        return (2 * (score + slopes + SOFTCAP * shape.softcap()) + 1e-6 + Tolerance.ofSum(1, length))
+                * greatest(values);
     }
 
     private static double greatest(float[] x) {

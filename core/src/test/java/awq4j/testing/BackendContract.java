@@ -331,6 +331,50 @@ public abstract class BackendContract {
     }
 
     @Test
+    void multiplicationScalingAndClampingAreExact() {
+        for (int n : sizes()) {
+            float[] x = Samples.floats(SEED + n, 3 * n);
+            float[] one = Samples.floats(SEED + 1, n);
+            assertSame(x, 3, "multiply " + n, 0, (on, in, out) -> {
+                copyInto(on, in, out);
+                on.kernels().multiply(matrix(on, one, 1), in);
+                on.kernels().multiply(in, out);
+            });
+            assertSame(x, 3, "scale and clamp " + n, 0, (on, in, out) -> {
+                on.kernels().scale(1.7f, in);
+                on.kernels().clamp(0.4f, in);
+                copyInto(on, in, out);
+            });
+        }
+    }
+
+    @Test
+    void softcapIsTheDefinitions() {
+        for (int n : sizes()) {
+            float[] x = Samples.floats(SEED + n, 3 * n);
+            for (int i = 0; i < x.length; i++) {
+                x[i] *= i % 5 == 0 ? 1000 : 40;
+            }
+            assertSame(x, 3, "softcap " + n, 5e-7f * 30, (on, in, out) -> {
+                on.kernels().softcap(30, in);
+                copyInto(on, in, out);
+            });
+        }
+    }
+
+    @Test
+    void nanPassesThroughClampAndSoftcap() {
+        for (int n : sizes()) {
+            float[] x = new float[n];
+            x[n / 2] = Float.NaN;
+            Buffer in = matrix(backend, x, 1);
+            backend.kernels().clamp(1, in);
+            backend.kernels().softcap(2, in);
+            assertThat(contents(backend, in, 1)[n / 2]).isNaN();
+        }
+    }
+
+    @Test
     void gatherCopiesRows() {
         float[] x = Samples.floats(SEED, 4 * 5);
         Buffer out = fenced(backend, 3, 5);

@@ -109,6 +109,38 @@ public final class ScalarRowKernels implements RowKernels {
     }
 
     @Override
+    public void multiply(float[] x, int xAt, float[] to, int toAt, int n) {
+        for (int i = 0; i < n; i++) {
+            to[toAt + i] *= x[xAt + i];
+        }
+    }
+
+    @Override
+    public void scale(float factor, float[] x, int from, int to) {
+        for (int i = from; i < to; i++) {
+            x[i] *= factor;
+        }
+    }
+
+    @Override
+    public void clamp(float limit, float[] x, int from, int to) {
+        for (int i = from; i < to; i++) {
+            x[i] = Math.max(-limit, Math.min(limit, x[i]));
+        }
+    }
+
+    @Override
+    public void softcap(float cap, float[] x, int from, int to) {
+        for (int i = from; i < to; i++) {
+            x[i] = softcap(cap, x[i]);
+        }
+    }
+
+    private static float softcap(float cap, float x) {
+        return (float) (cap * Math.tanh((double) x / cap));
+    }
+
+    @Override
     public int attendTokens(AttentionShape shape) {
         return 1;
     }
@@ -132,7 +164,11 @@ public final class ScalarRowKernels implements RowKernels {
                 int position = positions[token];
                 int first = shape.window() == 0 ? 0 : Math.max(0, position - shape.window() + 1);
                 float[] weights = scratch.floats(0, position + 1);
-                score(queries, at, shape, slope, cache, kvHead, first, position, weights);
+                score(queries, at, shape, cache, kvHead, first, position, weights);
+                for (int p = first; p <= position; p++) {
+                    float score = shape.softcap() == 0 ? weights[p] : softcap(shape.softcap(), weights[p]);
+                    weights[p] = score + slope * (p - position);
+                }
                 softmax(weights, first, position + 1);
                 average(weights, first, position + 1, cache, kvHead, out, at);
             }
@@ -143,7 +179,6 @@ public final class ScalarRowKernels implements RowKernels {
             float[] queries,
             int at,
             AttentionShape shape,
-            float slope,
             CpuKvBuffer cache,
             int kvHead,
             int first,
@@ -154,7 +189,7 @@ public final class ScalarRowKernels implements RowKernels {
             for (int d = 0; d < shape.headDim(); d++) {
                 sum += (double) queries[at + d] * cache.key(p, kvHead, d);
             }
-            scores[p] = (float) (sum * shape.scale()) + slope * (p - last);
+            scores[p] = (float) (sum * shape.scale());
         }
     }
 

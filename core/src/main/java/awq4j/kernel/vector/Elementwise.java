@@ -93,6 +93,25 @@ final class Elementwise {
         }
     }
 
+    /** {@code x = cap * tanh(x / cap)}. */
+    static void softcap(float cap, float[] x, int from, int to) {
+        int i = from;
+        for (int end = to - L; i <= end; i += L) {
+            capped(cap, FloatVector.fromArray(F, x, i)).intoArray(x, i);
+        }
+        if (i < to) {
+            VectorMask<Float> rest = F.indexInRange(i, to);
+            capped(cap, FloatVector.fromArray(F, x, i, rest)).intoArray(x, i, rest);
+        }
+    }
+
+    /** cap - 2 cap / (1 + e^(2 x / cap)): its error is 1e-7 of the cap. */
+    static FloatVector capped(float cap, FloatVector x) {
+        FloatVector e = exp(x.mul(2 / cap));
+        return FloatVector.broadcast(F, cap)
+                .sub(FloatVector.broadcast(F, 2 * cap).div(e.add(1)));
+    }
+
     private static FloatVector apply(Activation activation, FloatVector x) {
         return switch (activation) {
             case RELU -> x.max(0f);

@@ -263,6 +263,9 @@ final class TiledAttention {
             Arrays.fill(weights, start, end, 0);
             return;
         }
+        if (shape.softcap() != 0) {
+            Elementwise.softcap(LOG2_E * shape.softcap(), weights, start, end); // the scores are in powers of two
+        }
         if (shape.alibiSlopes() != null) {
             float slope = LOG2_E * shape.alibiSlopes()[kvHead * shared + row % shared];
             SpanWeights.incline(weights, start, end, slope, from - position[row]);

@@ -202,6 +202,46 @@ public final class VectorRowKernels implements RowKernels {
     }
 
     @Override
+    public void multiply(float[] x, int xAt, float[] to, int toAt, int n) {
+        int i = 0;
+        for (int end = n - L; i <= end; i += L) {
+            FloatVector.fromArray(F, to, toAt + i)
+                    .mul(FloatVector.fromArray(F, x, xAt + i))
+                    .intoArray(to, toAt + i);
+        }
+        for (; i < n; i++) {
+            to[toAt + i] *= x[xAt + i];
+        }
+    }
+
+    @Override
+    public void scale(float factor, float[] x, int from, int to) {
+        int i = from;
+        for (int end = to - L; i <= end; i += L) {
+            FloatVector.fromArray(F, x, i).mul(factor).intoArray(x, i);
+        }
+        for (; i < to; i++) {
+            x[i] *= factor;
+        }
+    }
+
+    @Override
+    public void clamp(float limit, float[] x, int from, int to) {
+        int i = from;
+        for (int end = to - L; i <= end; i += L) {
+            FloatVector.fromArray(F, x, i).min(limit).max(-limit).intoArray(x, i);
+        }
+        for (; i < to; i++) {
+            x[i] = Math.max(-limit, Math.min(limit, x[i]));
+        }
+    }
+
+    @Override
+    public void softcap(float cap, float[] x, int from, int to) {
+        Elementwise.softcap(cap, x, from, to);
+    }
+
+    @Override
     public int attendTokens(AttentionShape shape) {
         return TiledAttention.tokens(shape);
     }

@@ -107,9 +107,8 @@ record LlamaLine(
 
         var groups = new ArrayList<ScaleGroup>();
         groups.add(new ScaleGroup(List.of(query, key, value), new Fold.IntoNorm(first), Inspect.ATTENTION));
-        if (value.rows() == output.columns()) { // with shared value heads one row of v feeds several columns of o
-            groups.add(new ScaleGroup(List.of(output), new Fold.IntoRows(value), Inspect.LINEARS));
-        }
+        groups.add(
+                new ScaleGroup(List.of(output), new Fold.IntoRows(value, headDim, heads / kvHeads), Inspect.LINEARS));
         Mlp mlp;
         if (mixture != null && mixture.in(index)) {
             Mlp.Experts experts = mixture.mlp(checkpoint, prefix, hidden);
@@ -133,6 +132,7 @@ record LlamaLine(
                         key,
                         value,
                         output,
+                        0,
                         headNorms ? new Norm.Rms(attention + "q_norm", headDim, epsilon) : null,
                         headNorms ? new Norm.Rms(attention + "k_norm", headDim, epsilon) : null,
                         RopeConfig.read(config, headDim, theta)),

@@ -92,9 +92,12 @@ final class Opt implements ModelFamily {
                 new ScaleGroup(List.of(query, key, value), new Fold.IntoNorm(first), Inspect.ATTENTION),
                 new ScaleGroup(List.of(output), new Fold.IntoRows(value), Inspect.LINEARS),
                 new ScaleGroup(List.of(input), new Fold.IntoNorm(second), Inspect.LINEARS)));
-        if (activation == awq4j.kernel.Activation.RELU) { // relu(x / s) = relu(x) / s; no other activation lets s pass
-            groups.add(new ScaleGroup(List.of(last), new Fold.IntoRows(input), Inspect.LINEARS));
-        }
+        // relu(x / s) = relu(x) / s; no other activation lets s pass
+        String scales = activation == awq4j.kernel.Activation.RELU ? null : prefix + "activation_fn.scales";
+        groups.add(new ScaleGroup(
+                List.of(last),
+                scales == null ? new Fold.IntoRows(input) : new Fold.AfterActivation(scales),
+                Inspect.LINEARS));
         return new BlockSpec(
                 index,
                 new Residual.Sequential(first, second),
@@ -104,10 +107,8 @@ final class Opt implements ModelFamily {
                         key,
                         value,
                         output,
-                        null,
-                        null,
                         null),
-                new Mlp.Plain(activation, input, last),
+                new Mlp.Plain(activation, input, last, scales),
                 groups);
     }
 

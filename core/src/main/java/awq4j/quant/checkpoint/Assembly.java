@@ -21,6 +21,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.function.Supplier;
+import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
 /** Puts a model together from finished blocks and what the source has besides, and reads it back. */
@@ -72,7 +73,7 @@ final class Assembly implements AutoCloseable {
         return names;
     }
 
-    /** All tensors of the result, in the source's order. */
+    /** All tensors of the result, in the source's order; what the source has not comes last. */
     List<Source> sources() {
         Map<String, BlockFile> replaced = new HashMap<>();
         for (BlockFile block : blocks) {
@@ -95,6 +96,14 @@ final class Assembly implements AutoCloseable {
             boolean round = tensor.dtype().isFloat() && used.contains(name);
             Supplier<Tensor> data = () -> tensor;
             sources.add(new Source(name, round ? DType.F16 : tensor.dtype(), tensor.shape(), data));
+        }
+        Set<String> listed = sources.stream().map(Source::name).collect(Collectors.toSet());
+        for (BlockFile block : blocks) {
+            for (String name : block.names()) {
+                if (!listed.contains(name)) {
+                    sources.add(Source.of(name, block.tensor(name)));
+                }
+            }
         }
         return sources;
     }

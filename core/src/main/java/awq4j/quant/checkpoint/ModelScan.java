@@ -6,6 +6,7 @@ import awq4j.format.Sha256;
 import awq4j.format.UnsupportedModelException;
 import awq4j.model.BlockSpec;
 import awq4j.model.LearnedPositions;
+import awq4j.model.Mlp;
 import awq4j.model.ModelSpec;
 import awq4j.model.Norm;
 import awq4j.model.StoredMatrix;
@@ -109,6 +110,9 @@ record ModelScan(String sha256, long sizeBytes) {
                 needs.put(matrix.name() + ".bias", kept);
             }
             block.norms().forEach(norm -> norm(needs, norm, kept));
+            if (block.mlp() instanceof Mlp.Plain plain && plain.scales() != null) {
+                needs.put(plain.scales(), kept);
+            }
         }
         return needs;
     }

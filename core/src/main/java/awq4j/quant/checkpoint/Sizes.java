@@ -4,6 +4,7 @@ import awq4j.format.Checkpoint;
 import awq4j.format.awq.AwqPacking;
 import awq4j.format.awq.AwqPacking.Version;
 import awq4j.model.BlockSpec;
+import awq4j.model.Mlp;
 import awq4j.model.ModelSpec;
 import awq4j.model.StoredMatrix;
 import awq4j.quant.QuantScheme;
@@ -33,6 +34,11 @@ record Sizes(long packed, long other, int quantizable) {
         }
         Set<String> used = ModelScan.used(model);
         long other = 0;
+        for (BlockSpec block : model.blocks()) {
+            if (block.mlp() instanceof Mlp.Plain plain && plain.scales() != null && !source.has(plain.scales())) {
+                other += (long) plain.output().columns() * DType.F16.bytes();
+            }
+        }
         for (String name : source.names()) {
             if (!packedNames.contains(name)) {
                 Tensor tensor = source.tensor(name);
