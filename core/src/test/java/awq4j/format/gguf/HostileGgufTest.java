@@ -4,7 +4,11 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import awq4j.format.MalformedFileException;
+import awq4j.format.Mutations;
 import awq4j.format.UnsupportedModelException;
+import awq4j.tensor.DType;
+import awq4j.tensor.Shape;
+import awq4j.tensor.Tensor;
 import awq4j.testing.RawGguf;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -149,5 +153,49 @@ class HostileGgufTest {
         }
         Files.write(path, Arrays.copyOf(whole, whole.length - padding));
         GgufFile.open(path).close();
+    }
+
+    @Test
+    void tenThousandDamagedFilesAreReadOrRefused() {
+        byte[] whole = good().bytes();
+        Mutations.Outcome outcome = Mutations.of(whole, 20260731)
+                .within(0, whole.length - 3 * 64)
+                .read(10_000, folder.resolve("a.gguf"), HostileGgufTest::readAll);
+        assertThat(outcome.malformed()).isGreaterThan(3000);
+        assertThat(outcome.accepted()).isGreaterThan(1000);
+        assertThat(outcome.unsupported()).isGreaterThan(10);
+    }
+
+    private static void readAll(Path path) {
+        try (GgufFile file = GgufFile.open(path)) {
+            GgufMetadata metadata = file.metadata();
+            for (String key : metadata.keys()) {
+                metadata.shownValue(key);
+                List<Runnable> readings = List.of(
+                        () -> metadata.text(key),
+                        () -> metadata.texts(key),
+                        () -> metadata.integers(key),
+                        () -> metadata.numbers(key),
+                        () -> metadata.number(key),
+                        () -> metadata.flag(key, true));
+                int right = 0;
+                MalformedFileException fault = null;
+                for (Runnable reading : readings) {
+                    try {
+                        reading.run();
+                        right++;
+                    } catch (MalformedFileException e) {
+                        fault = e;
+                    }
+                }
+                if (right == 0) { // text that is not UTF-8, a number that is none
+                    throw java.util.Objects.requireNonNull(fault);
+                }
+            }
+            for (GgufTensor tensor : file.tensors().values()) {
+                long bytes = file.data(tensor.name()).byteSize();
+                Mutations.touch(new Tensor(DType.I8, Shape.of(bytes), file.data(tensor.name())));
+            }
+        }
     }
 }
