@@ -1,8 +1,10 @@
 package awq4j.format;
 
 import awq4j.format.packed.PackedFile;
+import awq4j.tensor.Shape;
 import awq4j.tensor.Tensor;
 import awq4j.weight.Weight;
+import awq4j.weight.WeightLayout;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Optional;
@@ -33,11 +35,21 @@ public interface Checkpoint extends AutoCloseable {
     }
 
     /**
-     * The tensor as stored.
+     * The tensor as stored; one that a GGUF file stores in blocks of codes is decoded to float32.
      *
      * @throws UnsupportedModelException if there is none of that name, naming close ones
      */
     Tensor tensor(String name);
+
+    /** The extents of {@link #tensor}, without its data. */
+    default Shape shape(String name) {
+        return tensor(name).shape();
+    }
+
+    /** Bytes that the tensor takes where it is stored. */
+    default long sizeBytes(String name) {
+        return tensor(name).data().byteSize();
+    }
 
     /** Whether {@link #linear} can answer for this prefix, packed or plain. */
     boolean hasLinear(String prefix);
@@ -49,6 +61,11 @@ public interface Checkpoint extends AutoCloseable {
      * @param prefix for example {@code model.layers.0.mlp.up_proj}
      */
     Weight linear(String prefix);
+
+    /** The layout of {@link #linear}, which need not be read for it. */
+    default WeightLayout layout(String prefix) {
+        return linear(prefix).layout();
+    }
 
     /** The file of packed weights that it was opened from itself, open as long as this is; empty if it has weights. */
     default Optional<PackedFile> packed() {
@@ -67,7 +84,7 @@ public interface Checkpoint extends AutoCloseable {
     /**
      * What {@code quantization_config} says.
      *
-     * @param method {@code awq}, ...
+     * @param method {@code awq}, {@code gguf}, ...
      * @param groupSize columns that share a scale, or -1 for a whole row
      * @param symmetric whether all zeros are the middle code
      * @param version the packing, for example {@code gemm}

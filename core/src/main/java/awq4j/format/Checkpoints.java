@@ -1,5 +1,6 @@
 package awq4j.format;
 
+import awq4j.format.gguf.GgufCheckpoint;
 import awq4j.format.packed.PackedFile;
 import awq4j.format.safetensors.SafetensorsFolder;
 import java.io.IOException;
@@ -7,6 +8,7 @@ import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Locale;
 import java.util.stream.Stream;
 
 /** Opens what people have. */
@@ -17,19 +19,25 @@ public final class Checkpoints {
     private Checkpoints() {}
 
     /**
-     * Opens a model folder in Hugging Face's form: {@code config.json} and safetensors, plain or AWQ-packed; or
-     * {@code awq4j.packed} in their place.
+     * Opens a model folder in Hugging Face's form, {@code config.json} and safetensors, plain or packed, or
+     * {@code awq4j.packed} in their place; or a GGUF file, of a model in several parts any of them.
      *
      * @throws MalformedFileException if the folder or a file in it is not what it should be
      * @throws UnsupportedModelException if its files are of a kind that is not read
      */
     public static Checkpoint open(Path folder) {
         if (!Files.exists(folder)) {
-            throw new MalformedFileException(folder, -1, "no such folder: " + folder.toAbsolutePath());
+            throw new MalformedFileException(folder, -1, "no such folder or file: " + folder.toAbsolutePath());
+        }
+        if (isGguf(folder)) {
+            return GgufCheckpoint.open(folder);
         }
         if (!Files.isDirectory(folder)) {
             throw new MalformedFileException(
-                    folder, -1, "expected a model folder with " + CONFIG + " and .safetensors files, found a file");
+                    folder,
+                    -1,
+                    "expected a model folder with " + CONFIG + " and .safetensors files, or a .gguf file, found another"
+                            + " file");
         }
         if (!Files.isRegularFile(folder.resolve(CONFIG))) {
             throw new MalformedFileException(
@@ -43,6 +51,12 @@ public final class Checkpoints {
             throw noTensors(folder);
         }
         return HuggingFaceCheckpoint.open(folder, config);
+    }
+
+    /** Whether a path is a file that is named as GGUF files are. */
+    public static boolean isGguf(Path path) {
+        return String.valueOf(path.getFileName()).toLowerCase(Locale.ROOT).endsWith(".gguf")
+                && Files.isRegularFile(path);
     }
 
     private static RuntimeException noTensors(Path folder) {

@@ -101,11 +101,13 @@ class HostileFolderTest {
         Path nothing = folder.resolve("nothing");
         assertThatThrownBy(() -> Checkpoints.open(nothing))
                 .isInstanceOf(MalformedFileException.class)
-                .hasMessage("nothing: no such folder: " + nothing);
+                .hasMessage("nothing: no such folder or file: " + nothing);
         Path file = Files.writeString(folder.resolve("file"), "x");
         assertThatThrownBy(() -> Checkpoints.open(file))
                 .isInstanceOf(MalformedFileException.class)
-                .hasMessage("file: expected a model folder with config.json and .safetensors files, found a file");
+                .hasMessage(
+                        "file: expected a model folder with config.json and .safetensors files, or a .gguf file, found"
+                                + " another file");
         refused("expected a model folder, found no config.json in " + folder);
         Files.writeString(folder.resolve("config.json"), "{}");
         refused("has config.json but no weights: expected model.safetensors or its index");

@@ -1,0 +1,118 @@
+package awq4j.format.gguf;
+
+import awq4j.weight.Weight;
+import awq4j.weight.WeightLayout.Grouped;
+import awq4j.weight.WeightLayout.ZeroPoint;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.nio.ByteOrder;
+import java.util.Map;
+import java.util.Optional;
+import java.util.function.IntUnaryOperator;
+import java.util.stream.IntStream;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Q4_0, Q4_1 and Q8_0, which have one scale for 32 columns and codes of 4 or 8 bits: they become {@link Grouped} code for code.
+ * Scales and biases are float16 numbers, exact as float32.
+ */
+final class PlainBlocks {
+    private static final ValueLayout.OfShort SHORT =
+            ValueLayout.JAVA_SHORT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
+    private static final ValueLayout.OfLong LONG = ValueLayout.JAVA_LONG_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
+
+    /** Columns of a block. */
+    static final int COLUMNS = 32;
+
+    private static final long LOW_NIBBLES = 0x0f0f0f0f0f0f0f0fL;
+    private static final int ROWS_TOGETHER = 64;
+
+    private static final Map<GgmlType, Grouped> LAYOUTS = Map.of(
+            GgmlType.Q4_0, new Grouped(4, COLUMNS, ZeroPoint.MIDDLE),
+            GgmlType.Q4_1, new Grouped(4, COLUMNS, ZeroPoint.FLOAT),
+            GgmlType.Q8_0, new Grouped(8, COLUMNS, ZeroPoint.MIDDLE));
+
+    private PlainBlocks() {}
+
+    /** The layout of a type, empty if it is none of these. */
+    static Optional<Grouped> layout(GgmlType type) {
+        return Optional.ofNullable(LAYOUTS.get(type));
+    }
+
+    /**
+     * Takes a matrix out of its blocks; the result shares nothing with the file.
+     *
+     * @param layout of the type, see {@link #layout}
+     * @param columns a multiple of {@value #COLUMNS}
+     * @param data [rows, columns / 32] blocks
+     * @param storedRow the row of the data that each row is
+     */
+    static Weight unpack(
+            String name,
+            GgmlType type,
+            Grouped layout,
+            int rows,
+            int columns,
+            MemorySegment data,
+            IntUnaryOperator storedRow) {
+        int groups = columns / COLUMNS;
+        byte[] codes = new byte[Math.multiplyExact(rows, layout.rowBytes(columns))];
+        float[] scales = new float[Math.multiplyExact(rows, groups)];
+        float @Nullable [] biases = layout.zeroPoint() == ZeroPoint.FLOAT ? new float[scales.length] : null;
+        var into = new Target(layout, columns, MemorySegment.ofArray(codes), scales, biases);
+        IntStream.range(0, Math.ceilDiv(rows, ROWS_TOGETHER)).parallel().forEach(block -> {
+            int end = Math.min(rows, (block + 1) * ROWS_TOGETHER);
+            for (int row = block * ROWS_TOGETHER; row < end; row++) {
+                long at = (long) storedRow.applyAsInt(row) * groups * type.blockBytes();
+                for (int g = 0; g < groups; g++) {
+                    into.block(type, data, at + (long) g * type.blockBytes(), row, g);
+                }
+            }
+        });
+        return new Weight(
+                name,
+                rows,
+                columns,
+                layout,
+                into.codes,
+                MemorySegment.ofArray(scales),
+                biases == null ? null : MemorySegment.ofArray(biases));
+    }
+
+    private record Target(Grouped layout, int columns, MemorySegment codes, float[] scales, float @Nullable [] biases) {
+        void block(GgmlType type, MemorySegment data, long at, int row, int group) {
+            int place = row * (columns / COLUMNS) + group;
+            scales[place] = half(data, at);
+            long from = at + Short.BYTES;
+            if (biases != null) {
+                biases[place] = half(data, from);
+                from += Short.BYTES;
+            }
+            long to = (long) row * layout.rowBytes(columns) + group * (COLUMNS * layout.storageBits() / 8L);
+            if (layout.storageBits() == 4) {
+                fourBits(data, from, to);
+            } else {
+                eightBits(data, from, to);
+            }
+        }
+
+        /** Byte j has column j in its low half and column j + 16 in its high one; here neighbours share a byte. */
+        private void fourBits(MemorySegment data, long from, long to) {
+            long first = data.get(LONG, from);
+            long second = data.get(LONG, from + 8);
+            codes.set(LONG, to, Long.compress(first, LOW_NIBBLES) | Long.compress(second, LOW_NIBBLES) << 32);
+            codes.set(LONG, to + 8, Long.compress(first, ~LOW_NIBBLES) | Long.compress(second, ~LOW_NIBBLES) << 32);
+        }
+
+        /** Signed bytes; with the upper bit turned over they are unsigned codes around 128. */
+        private void eightBits(MemorySegment data, long from, long to) {
+            for (int j = 0; j < COLUMNS; j += Long.BYTES) {
+                codes.set(LONG, to + j, data.get(LONG, from + j) ^ 0x8080808080808080L);
+            }
+        }
+
+        private static float half(MemorySegment data, long at) {
+            return Float.float16ToFloat(data.get(SHORT, at));
+        }
+    }
+}
