@@ -12,6 +12,7 @@ module awq4j.core {
     exports awq4j.format.awq;
     exports awq4j.format.gguf;
     exports awq4j.format.packed;
+    exports awq4j.format.pickle;
     exports awq4j.format.safetensors;
     exports awq4j.kernel;
     exports awq4j.kernel.scalar;

@@ -1,0 +1,138 @@
+package awq4j.format.pickle;
+
+import awq4j.format.MalformedFileException;
+import awq4j.format.UnsupportedModelException;
+import awq4j.format.pickle.PickleValue.TensorView;
+import awq4j.tensor.DType;
+import awq4j.tensor.Shape;
+import awq4j.tensor.Tensor;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.nio.channels.FileChannel;
+import java.nio.channels.FileChannel.MapMode;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+import java.util.Map;
+import java.util.Set;
+
+/**
+ * A file that PyTorch's {@code torch.save} wrote ({@code .bin}, {@code .pt}, {@code .pth}), mapped; in the form of a zip
+ * or in the one before PyTorch 1.6. docs/formats/pytorch.md describes both.
+ *
+ * <p>The structure is read and checked whole when the file is opened; the data is touched only when read. Nothing is
+ * built or called that the file names: see {@link PickleValue} for what it can hold. Safe for use by several threads.
+ */
+public final class PickleFile implements AutoCloseable {
+    private final Path path;
+    private final Arena arena;
+    private final PickleValue root;
+    private final Map<String, TensorView> stateDict;
+    private final TensorStore store;
+
+    private PickleFile(Path path, Arena arena, PickleValue root, TensorStore store) {
+        this.path = path;
+        this.arena = arena;
+        this.root = root;
+        this.store = store;
+        this.stateDict = StateDict.of(root);
+    }
+
+    /**
+     * Maps a file and checks its structure.
+     *
+     * @throws MalformedFileException if it is not a file of PyTorch, lacks a part, or names what checkpoints do not need
+     * @throws UnsupportedModelException if its entries are compressed, or its numbers big-endian
+     */
+    public static PickleFile open(Path path) {
+        Arena arena = Arena.ofShared();
+        boolean opened = false;
+        try (FileChannel channel = FileChannel.open(path, StandardOpenOption.READ)) {
+            if (Files.isDirectory(path)) {
+                throw new MalformedFileException(path, -1, "expected a file, found a folder");
+            }
+            MemorySegment all = channel.map(MapMode.READ_ONLY, 0, channel.size(), arena);
+            Container container = Container.read(path, all);
+            var file = new PickleFile(path, arena, container.root(), new TensorStore(path, all, container.places()));
+            opened = true;
+            return file;
+        } catch (IOException e) {
+            throw new UncheckedIOException(path + ": " + e.getMessage(), e);
+        } finally {
+            if (!opened) {
+                arena.close();
+            }
+        }
+    }
+
+    /** The file. */
+    public Path path() {
+        return path;
+    }
+
+    /** All that was saved. */
+    public PickleValue root() {
+        return root;
+    }
+
+    /**
+     * The names of the state dict's tensors: the dict itself, or the one under {@code model_state_dict}, {@code
+     * state_dict}, {@code model} or {@code module}; a {@code module.} that stands before all names is taken off. Empty if
+     * there is no such dict.
+     */
+    public Set<String> names() {
+        return stateDict.keySet();
+    }
+
+    /** Bytes that the tensor takes in row-major order. */
+    public long sizeBytes(String name) {
+        return view(name).sizeBytes();
+    }
+
+    /** The element type: {@link DType}'s name, or PyTorch's for one that is none of those. */
+    public String dtypeName(String name) {
+        return view(name).dtypeName();
+    }
+
+    /** The tensor's extents. */
+    public Shape shape(String name) {
+        return view(name).shape();
+    }
+
+    /**
+     * One of the state dict's tensors, see {@link #tensor(TensorView)}.
+     *
+     * @throws IllegalArgumentException if there is none of that name
+     */
+    public Tensor tensor(String name) {
+        return store.tensor(name, view(name));
+    }
+
+    /**
+     * A tensor found in {@link #root}: the mapped bytes, valid until {@link #close}, or a copy on the heap if its
+     * elements do not follow each other in the file.
+     *
+     * @throws UnsupportedModelException if its element type is not one of {@link DType}, or if it repeats elements so
+     *     often that it would not fit its file
+     */
+    public Tensor tensor(TensorView view) {
+        return store.tensor("of " + view.shape(), view);
+    }
+
+    private TensorView view(String name) {
+        TensorView view = stateDict.get(name);
+        if (view == null) {
+            throw new IllegalArgumentException(path.getFileName() + " has no tensor " + name);
+        }
+        return view;
+    }
+
+    @Override
+    public void close() {
+        if (arena.scope().isAlive()) {
+            arena.close();
+        }
+    }
+}
