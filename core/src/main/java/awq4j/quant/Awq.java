@@ -105,18 +105,6 @@ public final class Awq implements QuantMethod {
         return search(spec, weights, capture, scheme).run();
     }
 
-    /** The references scale no group whose columns share rows of values. */
-    private static BlockSpec withoutShared(BlockSpec spec) {
-        return new BlockSpec(
-                spec.index(),
-                spec.residual(),
-                spec.attention(),
-                spec.mlp(),
-                spec.scaleGroups().stream()
-                        .filter(group -> !(group.fold() instanceof ScaleGroup.Fold.IntoRows into && into.sharing() > 1))
-                        .toList());
-    }
-
     /** The search of one block, for a look at its parts. */
     AwqBlock search(BlockSpec spec, BlockWeights weights, BlockCapture capture, QuantScheme scheme) {
         Finite.require(weights);
@@ -124,7 +112,7 @@ public final class Awq implements QuantMethod {
         var scaleSearch = new ScaleSearch(quantizer, settings.scaling(), asReference);
         return new AwqBlock(
                 runner,
-                asReference ? withoutShared(spec) : spec,
+                spec,
                 weights,
                 TokenSubset.of(capture, settings.searchTokens()),
                 quantizer,

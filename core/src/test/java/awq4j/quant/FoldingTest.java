@@ -1,6 +1,7 @@
 package awq4j.quant;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 
 import awq4j.format.Checkpoint;
 import awq4j.format.Checkpoints;
@@ -8,6 +9,7 @@ import awq4j.kernel.Backend;
 import awq4j.kernel.CpuBackend;
 import awq4j.kernel.CpuOptions;
 import awq4j.model.BlockSpec;
+import awq4j.model.Linear;
 import awq4j.model.ModelSpec;
 import awq4j.model.Norm;
 import awq4j.model.Parameters;
@@ -64,10 +66,25 @@ class FoldingTest {
                 .isFalse();
     }
 
+    @Test
+    void columnsThatOneRowFeedsCannotHaveDifferentScales() {
+        var into = new Fold.IntoRows(new Linear("values", 2, 4, false), 2, 2);
+        assertThat(Folding.ofRows(into, new float[] {3, 4, 3, 4})).containsExactly(3, 4);
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> Folding.ofRows(into, new float[] {3, 4, 3, 5}))
+                .withMessage("row 1 of values feeds several columns, which have scales of 4.0 and 5.0");
+    }
+
     private static float[] scale(Random random, ScaleGroup group) {
         float[] scale = new float[group.linears().getFirst().columns()];
         for (int c = 0; c < scale.length; c++) {
             scale[c] = (float) Math.pow(2, 4 * random.nextDouble() - 2);
+        }
+        if (group.fold() instanceof Fold.IntoRows into) { // columns that one row feeds have one scale
+            float[] rows = scale.clone();
+            for (int c = 0; c < scale.length; c++) {
+                scale[c] = rows[into.row(c)];
+            }
         }
         return scale;
     }

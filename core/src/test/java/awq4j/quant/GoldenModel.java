@@ -9,6 +9,7 @@ import awq4j.kernel.KvBuffer.KvPrecision;
 import awq4j.model.BlockSpec;
 import awq4j.model.ModelSpec;
 import awq4j.model.Parameters;
+import awq4j.model.ScaleGroup.Fold;
 import awq4j.model.StepBatch;
 import awq4j.model.StepBatch.Logits;
 import awq4j.model.Transformer;
@@ -29,10 +30,32 @@ final class GoldenModel implements AutoCloseable {
     GoldenModel(String name) {
         this.name = name;
         checkpoint = Checkpoints.open(Golden.path("quantization/" + name));
-        spec = Families.spec(checkpoint);
+        spec = asReferences(Families.spec(checkpoint));
         JsonNode tokens = new JsonMapper().readTree(Golden.path("quantization/" + name + "/tokens.json"));
         calibration = rows(tokens.get("calib_ids"));
         evaluation = rows(tokens.get("eval_ids"));
+    }
+
+    /** The references scale no group whose columns share rows of values. */
+    private static ModelSpec asReferences(ModelSpec model) {
+        var blocks = model.blocks().stream()
+                .map(block -> new BlockSpec(
+                        block.index(),
+                        block.residual(),
+                        block.attention(),
+                        block.mlp(),
+                        block.scaleGroups().stream()
+                                .filter(group -> !(group.fold() instanceof Fold.IntoRows into && into.sharing() > 1))
+                                .toList()))
+                .toList();
+        return new ModelSpec(
+                model.family(),
+                model.hidden(),
+                model.vocabulary(),
+                model.contextLength(),
+                model.embedding(),
+                blocks,
+                model.head());
     }
 
     private static int[][] rows(JsonNode node) {
