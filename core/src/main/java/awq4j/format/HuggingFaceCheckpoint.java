@@ -80,8 +80,11 @@ final class HuggingFaceCheckpoint implements Checkpoint {
             }
             var packed = new AwqPacking.Packed(
                     tensor(prefix + ".qweight"), tensor(prefix + ".qzeros"), tensor(prefix + ".scales"));
-            return AwqPacking.unpack(
+            Weight unpacked = AwqPacking.unpack(
                     prefix, AwqPacking.Version.of(stated.version()), stated.bits(), stated.groupSize(), packed);
+            // it is a copy: the file's pages need not stay in memory beside it
+            List.of(packed.qweight(), packed.qzeros(), packed.scales()).forEach(Tensor::unload);
+            return unpacked;
         }
         return plain(path, prefix, tensor(prefix + ".weight"));
     }

@@ -9,6 +9,7 @@ import awq4j.weight.Weight;
 import awq4j.weight.WeightLayout.Dense;
 import java.lang.System.Logger;
 import java.lang.System.Logger.Level;
+import java.lang.foreign.Arena;
 import java.util.Optional;
 import java.util.function.Supplier;
 
@@ -123,10 +124,11 @@ public final class CpuBackend implements Backend {
         if (precision == Precision.W4A16 || !halves) {
             return place(weight);
         }
-        return taking(
-                "weight " + weight.name() + " in 8 bits",
-                weight.sizeBytes() / 2,
-                () -> rows.place(RoundedHead.of(weight, splitFor(weight)), this::split));
+        return taking("weight " + weight.name() + " in 8 bits", weight.sizeBytes() / 2, () -> {
+            try (Arena arena = Arena.ofShared()) { // kernels copy codes
+                return rows.place(RoundedHead.of(weight, splitFor(weight), arena), this::split);
+            }
+        });
     }
 
     @Override

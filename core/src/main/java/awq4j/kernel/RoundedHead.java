@@ -1,10 +1,13 @@
 package awq4j.kernel;
 
+import awq4j.tensor.Tensor;
 import awq4j.weight.Weight;
 import awq4j.weight.WeightCodec;
 import awq4j.weight.WeightLayout.Grouped;
 import awq4j.weight.WeightLayout.ZeroPoint;
+import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
 import java.util.concurrent.atomic.AtomicBoolean;
 
 /**
@@ -19,19 +22,23 @@ final class RoundedHead {
     private RoundedHead() {}
 
     /**
-     * The rounded matrix, or the given one where a value is not finite.
+     * The rounded matrix, or the given one where a value is not finite. The pages of a mapped matrix are let go as soon as
+     * they are read: the largest matrix of a model should not lie in memory three times.
      *
      * @param split shares the rows out
+     * @param arena holds the codes
      */
-    static Weight of(Weight dense, Split split) {
+    static Weight of(Weight dense, Split split, Arena arena) {
         var layout = new Grouped(8, GROUP, ZeroPoint.MIDDLE);
         int columns = dense.columns();
         int groups = layout.groups(columns);
-        byte[] codes = new byte[Math.multiplyExact(dense.rows(), columns)];
+        MemorySegment codes = arena.allocate((long) dense.rows() * columns);
+        long rowBytes = dense.values().byteSize() / dense.rows();
         float[] scales = new float[dense.rows() * groups];
         var finite = new AtomicBoolean(true);
         split.over(dense.rows(), ROWS, (from, to) -> {
             float[] row = new float[columns];
+            byte[] rounded = new byte[columns];
             for (int r = from; r < to && finite.get(); r++) {
                 WeightCodec.decodeRow(dense, r, row);
                 for (int g = 0; g < groups; g++) {
@@ -45,20 +52,15 @@ final class RoundedHead {
                     scales[r * groups + g] = ActivationRounding.scale(greatest);
                     float inverse = ActivationRounding.inverse(greatest);
                     for (int k = at; k < at + length; k++) {
-                        codes[r * columns + k] = (byte) (MIDDLE + (int) Math.rint(row[k] * inverse));
+                        rounded[k] = (byte) (MIDDLE + (int) Math.rint(row[k] * inverse));
                     }
                 }
+                MemorySegment.copy(rounded, 0, codes, ValueLayout.JAVA_BYTE, (long) r * columns, columns);
             }
+            Tensor.unload(dense.values().asSlice(from * rowBytes, (to - from) * rowBytes));
         });
         return finite.get()
-                ? new Weight(
-                        dense.name(),
-                        dense.rows(),
-                        columns,
-                        layout,
-                        MemorySegment.ofArray(codes),
-                        MemorySegment.ofArray(scales),
-                        null)
+                ? new Weight(dense.name(), dense.rows(), columns, layout, codes, MemorySegment.ofArray(scales), null)
                 : dense;
     }
 }

@@ -114,6 +114,21 @@ public record Tensor(DType dtype, Shape shape, MemorySegment data) {
         return out;
     }
 
+    /**
+     * Lets the system take back the memory that holds pages of a mapped file, after a copy was made: read again, they come
+     * from the file again. Without effect on other memory.
+     */
+    public void unload() {
+        unload(data);
+    }
+
+    /** The same for a part of memory, mapped or not. */
+    public static void unload(MemorySegment memory) {
+        if (memory.isMapped() && memory.byteSize() > 0) {
+            memory.unload();
+        }
+    }
+
     /** A copy in {@code target}, a floating-point type; values round to nearest even. The memory is on the heap. */
     public Tensor as(DType target) {
         float[] values = toFloats();

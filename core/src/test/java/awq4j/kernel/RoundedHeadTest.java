@@ -18,7 +18,7 @@ class RoundedHeadTest {
     @Test
     void everyValueIsWithinHalfAStep() {
         float[] exact = WeightCodec.decode(HEAD);
-        float[] rounded = WeightCodec.decode(RoundedHead.of(HEAD, Split.NONE));
+        float[] rounded = WeightCodec.decode(RoundedHead.of(HEAD, Split.NONE, Arena.ofAuto()));
         for (int start = 0; start < exact.length; ) {
             int n = Math.min(128, COLUMNS - start % COLUMNS);
             float halfStep = ActivationRounding.greatest(exact, start, n) / 254;
@@ -53,6 +53,6 @@ class RoundedHeadTest {
         float[] values = Samples.floats(3, 64 * 64);
         values[5] = Float.POSITIVE_INFINITY;
         Weight head = Weight.ofFloats("head", 64, 64, values);
-        assertThat(RoundedHead.of(head, Split.NONE)).isSameAs(head);
+        assertThat(RoundedHead.of(head, Split.NONE, Arena.ofAuto())).isSameAs(head);
     }
 }
