@@ -143,15 +143,17 @@ public final class LanguageModel implements AutoCloseable {
      * @throws IllegalArgumentException if the context is longer than the positions a model has learned
      */
     public static LanguageModel open(Path folder, Options options) {
+        // a third of the time to open packed weights is the tokenizer's
+        var tokenizer = new Meanwhile<>("awq4j-tokenizer", () -> Tokenizer.open(folder));
         Checkpoint checkpoint = Checkpoints.open(folder);
         Backend backend = null;
         Optional<PackedFile> packed = Optional.empty();
         try {
             ModelSpec spec = Families.spec(checkpoint);
-            Words words = Words.read(checkpoint);
             int wanted = options.contextLength() == 0 ? spec.contextLength() : options.contextLength();
             backend = CpuBackend.open(options.cpu());
             packed = PackedModel.beside(checkpoint, backend);
+            Words words = Words.read(checkpoint, tokenizer);
             Transformer transformer =
                     Transformer.open(backend, spec, checkpoint, packed, Math.min(options.chunk(), wanted));
             int context = contextLength(transformer, options);
@@ -166,12 +168,12 @@ public final class LanguageModel implements AutoCloseable {
         }
     }
 
-    /** What a model's folder says about text; read before its weights, which take longer. */
+    /** What a model's folder says about text; read before its weights, which may take longer. */
     private record Words(
             Tokenizer tokenizer, Optional<ChatTemplates> templates, Sampling recommended, Set<Integer> endTokens) {
-        static Words read(Checkpoint checkpoint) {
+        static Words read(Checkpoint checkpoint, Meanwhile<Tokenizer> opened) {
             Path folder = checkpoint.path();
-            Tokenizer tokenizer = Tokenizer.open(folder);
+            Tokenizer tokenizer = opened.get();
             GenerationConfig generation = GenerationConfig.read(folder, checkpoint.config());
             var ends = new LinkedHashSet<>(generation.endTokens());
             tokenizer.eosId().ifPresent(ends::add); // chat models of old name the end of a turn only there
