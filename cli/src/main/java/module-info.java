@@ -4,6 +4,7 @@ module awq4j.cli {
     requires awq4j.demo;
     requires awq4j.eval;
     requires info.picocli;
+    requires java.net.http;
     requires jdk.management;
     requires tools.jackson.databind;
     requires org.jline;

@@ -51,7 +51,7 @@ final class ChatCommand implements Callable<Integer> {
                 conversation.system(system);
             }
             Sampling chosen = sampling.over(opened.recommendedSampling(), opened.hasChatTemplate());
-            String name = String.valueOf(folder.toAbsolutePath().getFileName());
+            String name = ModelFolder.name(folder);
             var transcript = new Transcript(name);
             try (ChatInput input = input(screen)) {
                 greet(screen, name, opened);

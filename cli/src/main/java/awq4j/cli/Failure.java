@@ -1,6 +1,7 @@
 package awq4j.cli;
 
 import awq4j.chat.jinja.TemplateException;
+import awq4j.cli.hub.HubException;
 import awq4j.format.MalformedFileException;
 import awq4j.format.UnsupportedModelException;
 import awq4j.kernel.BackendException;
@@ -32,6 +33,7 @@ record Failure(int code, String sentence) {
     static Failure of(Throwable thrown) {
         return switch (thrown) {
             case Refusal e -> failed(e.getMessage());
+            case HubException e -> failed(e.getMessage());
             case CancellationException e -> new Failure(Main.INTERRUPTED, "interrupted");
             case InterruptedException e -> new Failure(Main.INTERRUPTED, "interrupted");
             case MalformedFileException e -> failed(e.getMessage());

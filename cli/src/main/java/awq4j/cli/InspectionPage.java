@@ -47,8 +47,7 @@ final class InspectionPage {
     }
 
     private void title() {
-        lines.add(style.bold(
-                clean(String.valueOf(facts.path().toAbsolutePath().normalize().getFileName()))));
+        lines.add(style.bold(clean(ModelFolder.name(facts.path()))));
         facts.architecture().ifPresent(name -> line("architecture", clean(name)));
         facts.obstacle().ifPresent(reason -> wrapped(style.red("cannot run") + " ".repeat(LABEL - 10), clean(reason)));
     }

@@ -24,6 +24,7 @@ import picocli.CommandLine.UnmatchedArgumentException;
         synopsisSubcommandLabel = "COMMAND",
         subcommands = {
             DemoCommand.class,
+            PullCommand.class,
             QuantizeCommand.class,
             ConvertCommand.class,
             EvalCommand.class,
@@ -39,7 +40,8 @@ import picocli.CommandLine.UnmatchedArgumentException;
         footerHeading = "%nStart here:%n",
         footer = {
             "  awq4j demo                       all of it on a small model, in a minute",
-            "  awq4j quantize MODEL --out DIR   a 4-bit AWQ checkpoint from a model folder",
+            "  awq4j pull ORG/MODEL             a model from the Hugging Face hub",
+            "  awq4j quantize MODEL --out DIR   a 4-bit AWQ checkpoint from it",
             "  awq4j chat DIR                   talk to it",
             "  awq4j COMMAND --help             options and examples of a command"
         })

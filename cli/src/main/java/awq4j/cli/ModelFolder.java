@@ -1,17 +1,19 @@
 package awq4j.cli;
 
+import awq4j.cli.hub.HubCache;
+import awq4j.cli.hub.HubSettings;
+import awq4j.cli.hub.ModelName;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Locale;
-import java.util.regex.Pattern;
+import java.util.Optional;
 import java.util.stream.Stream;
 
 /** Finds the model that a command was given, and says what is wrong with an argument that is none. */
 final class ModelFolder {
-    private static final Pattern HUB_ID = Pattern.compile("[A-Za-z0-9][\\w.-]*/[\\w.-]+");
     private static final List<String> OTHER_FORMATS = List.of(".gguf", ".ggml", ".onnx", ".pth", ".pt", ".ckpt");
 
     private ModelFolder() {}
@@ -19,10 +21,16 @@ final class ModelFolder {
     /**
      * The folder that holds {@code config.json}.
      *
-     * @param argument as typed; a file of the folder ({@code config.json}, {@code *.safetensors}) will do
+     * @param argument as typed: a folder, or a file of it ({@code config.json}, {@code *.safetensors}), or the hub's name
+     *     of a model that was downloaded, {@code ORG/MODEL} or {@code ORG/MODEL@REVISION}
      * @throws Refusal if there is no model, with a hint at what there is
      */
     static Path of(Path argument) {
+        return of(argument, HubSettings.cacheOfProcess());
+    }
+
+    /** The same with a cache of one's own. */
+    static Path of(Path argument, HubCache cache) {
         if (Files.isDirectory(argument)) {
             return checked(argument);
         }
@@ -41,11 +49,42 @@ final class ModelFolder {
             throw new Refusal(
                     argument + " is a file, expected a model folder (config.json, *.safetensors," + " tokenizer.json)");
         }
-        if (HUB_ID.matcher(argument.toString()).matches() && !Files.exists(argument.getName(0))) {
-            throw new Refusal("there is no folder " + argument + "; if that is a model's name on the Hugging Face hub,"
-                    + " download it first (hf download " + argument + " --local-dir FOLDER) and give the folder");
+        Optional<ModelName> hub = ModelName.parse(argument.toString().replace('\\', '/'));
+        Optional<Path> downloaded = hub.flatMap(cache::find);
+        if (hub.isPresent() && downloaded.isPresent()) {
+            return whole(hub.get(), downloaded.get());
+        }
+        if (hub.isPresent() && argument.getNameCount() == 2 && !Files.exists(argument.getName(0))) {
+            throw new Refusal(notThere(hub.get(), cache));
         }
         throw new Refusal("there is no folder " + argument + nearby(argument));
+    }
+
+    /** What to call a model: its name at the hub, or that of its folder. */
+    static String name(Path folder) {
+        return HubCache.idOf(folder)
+                .orElseGet(
+                        () -> String.valueOf(folder.toAbsolutePath().normalize().getFileName()));
+    }
+
+    /** Whether a folder of the cache has all that a model needs. */
+    static boolean isWhole(Path snapshot) {
+        return HubCache.missing(snapshot).isEmpty();
+    }
+
+    private static Path whole(ModelName name, Path snapshot) {
+        HubCache.missing(snapshot).ifPresent(missing -> {
+            throw new Refusal(name + " is in the cache without " + missing + ", as an interrupted download leaves it;"
+                    + " awq4j pull " + name + " completes it");
+        });
+        return checked(snapshot);
+    }
+
+    private static String notThere(ModelName name, HubCache cache) {
+        List<String> others = cache.revisions(name);
+        return "there is no folder " + name + ", and no such model in the cache " + cache.folder()
+                + (others.isEmpty() ? "" : " (only its " + String.join(", ", others) + ")")
+                + "; if that is its name on the Hugging Face hub, awq4j pull " + name + " downloads it";
     }
 
     private static Path checked(Path folder) {

@@ -3,6 +3,7 @@ package awq4j.cli;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import awq4j.cli.hub.HubCache;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -15,9 +16,11 @@ class ModelFolderTest {
     private Path folder;
 
     private Path model;
+    private HubCache hub;
 
     @BeforeEach
     void aModel() throws IOException {
+        hub = new HubCache(folder.resolve("hub"));
         model = Files.createDirectories(folder.resolve("cache/snapshots/abc"));
         Files.writeString(model.resolve("config.json"), "{}");
         Files.writeString(model.resolve("model.safetensors"), "");
@@ -44,12 +47,34 @@ class ModelFolderTest {
     }
 
     @Test
-    void aHubNameSaysToDownloadFirst() {
+    void aHubNameThatIsNotDownloadedNamesTheCommand() {
         refused(
                 Path.of("TinyLlama/TinyLlama-1.1B-Chat-v1.0"),
-                "there is no folder TinyLlama/TinyLlama-1.1B-Chat-v1.0; if that is a model's name on the Hugging Face"
-                        + " hub, download it first (hf download TinyLlama/TinyLlama-1.1B-Chat-v1.0 --local-dir FOLDER)"
-                        + " and give the folder");
+                "there is no folder TinyLlama/TinyLlama-1.1B-Chat-v1.0, and no such model in the cache "
+                        + hub.folder() + "; if that is its name on the Hugging Face hub, awq4j pull"
+                        + " TinyLlama/TinyLlama-1.1B-Chat-v1.0 downloads it");
+    }
+
+    @Test
+    void aHubNameIsTheFolderInTheCache() throws IOException {
+        String commit = "0123456789abcdef0123456789abcdef01234567";
+        Path snapshot = Files.createDirectories(hub.folder().resolve("models--org--model/snapshots/" + commit));
+        refused(
+                Path.of("org/model"),
+                "there is no folder org/model, and no such model in the cache " + hub.folder() + " (only its " + commit
+                        + "); if that is its name on the Hugging Face hub, awq4j pull org/model downloads it");
+        Path refs = Files.createDirectories(hub.folder().resolve("models--org--model/refs"));
+        Files.writeString(refs.resolve("main"), commit);
+        refused(
+                Path.of("org/model"),
+                "org/model is in the cache without config.json, as an interrupted download leaves it; awq4j pull"
+                        + " org/model completes it");
+        Files.writeString(snapshot.resolve("config.json"), "{}");
+        Files.writeString(snapshot.resolve("model.safetensors"), "");
+        assertThat(ModelFolder.of(Path.of("org/model"), hub)).isEqualTo(snapshot);
+        assertThat(ModelFolder.name(snapshot)).isEqualTo("org/model");
+        assertThat(ModelFolder.name(folder.resolve("q4/."))).isEqualTo("q4");
+        assertThat(ModelFolder.of(Path.of("org/model@" + commit), hub)).isEqualTo(snapshot);
     }
 
     @Test
@@ -61,8 +86,8 @@ class ModelFolderTest {
                         + " and tokenizer.json");
     }
 
-    private static void refused(Path argument, String message) {
-        assertThatThrownBy(() -> ModelFolder.of(argument))
+    private void refused(Path argument, String message) {
+        assertThatThrownBy(() -> ModelFolder.of(argument, hub))
                 .isInstanceOf(Refusal.class)
                 .hasMessage(message);
     }
