@@ -24,6 +24,9 @@ final class IntegerTile {
     /** {@code integers} or {@code floats}: what W4A8 multiplies many tokens in, whatever the machine. */
     static final String PROPERTY = "awq4j.tiles";
 
+    /** Bytes of the longest tile, of groups of one block. */
+    static final long SIZE = TileKernel.STRIDE / 32 * groupBytes(32);
+
     private static final VectorSpecies<Integer> I = Lanes.INTS;
     private static final VectorSpecies<Short> S = Lanes.ALL_SHORTS;
     private static final ByteOrder LE = ByteOrder.LITTLE_ENDIAN;

@@ -29,21 +29,33 @@ final class IntegerTileKernel {
     private static final ByteOrder LE = ByteOrder.LITTLE_ENDIAN;
     private static final int L = Lanes.COUNT;
     private static final int PAIR = Lanes.PAIR;
+    private static final long B = Lanes.BYTES;
 
     /** Bytes before the codes of a group: scales and zeros of a pair of vectors. */
-    private static final long HEAD = 4L * Lanes.BYTES;
+    private static final long HEAD = 4 * B;
 
     /** Bytes of two columns of a pair of vectors. */
-    private static final long STEP = 2L * Lanes.BYTES;
+    private static final long STEP = 2 * B;
 
-    /** With 32 registers eight tokens at once, with 16 four. */
-    private static final boolean EIGHT = L != 8;
+    /** Tokens at once: with 32 registers eight, with 16 four. */
+    private static final int TOKENS = L == 8 ? 4 : 8;
+
+    /** Where the products of a block of steps stand until they are scaled: behind the longest tile. */
+    private static final long PRODUCTS = IntegerTile.SIZE;
+
+    private static final long BLOCK = TOKENS * 2 * B;
 
     private IntegerTileKernel() {}
+
+    /** Bytes of a tile and of products. */
+    static long bytes() {
+        return PRODUCTS + TileKernel.STRIDE / 2 / STEPS * BLOCK;
+    }
 
     /**
      * One group and any number of tokens; sums of up to 3 tokens behind the last are overwritten with nonsense.
      *
+     * @param tile has room for {@link #bytes}
      * @param at where the group begins in the tile
      * @param width columns of the group with padding
      * @param a pairs of 8-bit activations, tokens {@link #STRIDE} apart, from {@code aAt} on
@@ -65,412 +77,184 @@ final class IntegerTileKernel {
             int tokens) {
         int steps = Math.min(STEPS, width / 2);
         int blocks = width / 2 / steps;
-        int t = 0;
-        for (; EIGHT && tokens - t > 4; t += 8) {
-            eight(tile, at, blocks, steps, a, aAt + t * STRIDE, scales, scaleAt + t, sumAt + t, c, cAt + t * PAIR);
-        }
-        for (; tokens - t > 1; t += 4) {
-            four(tile, at, blocks, steps, a, aAt + t * STRIDE, scales, scaleAt + t, sumAt + t, c, cAt + t * PAIR);
-        }
-        for (; t < tokens; t++) {
-            one(tile, at, blocks, steps, a, aAt + t * STRIDE, scales, scaleAt + t, sumAt + t, c, cAt + t * PAIR);
+        for (int t = 0; t < tokens; ) {
+            int left = tokens - t;
+            int count = left > 4 ? TOKENS : left > 1 ? 4 : 1;
+            for (int b = 0; b < blocks; b++) {
+                long from = at + HEAD + b * steps * STEP;
+                int x = aAt + t * STRIDE + b * steps;
+                if (count == 8) {
+                    eight(tile, from, steps, a, x, PRODUCTS + b * BLOCK);
+                } else if (count == 4) {
+                    four(tile, from, steps, a, x, PRODUCTS + b * BLOCK);
+                } else {
+                    one(tile, from, steps, a, x, PRODUCTS + b * BLOCK);
+                }
+            }
+            for (int v = 0; v < 2; v++) {
+                scale(
+                        tile,
+                        at + v * B,
+                        PRODUCTS + v * B,
+                        blocks,
+                        scales,
+                        scaleAt + t,
+                        sumAt + t,
+                        c,
+                        cAt + t * PAIR + v * L,
+                        count);
+            }
+            t += count;
         }
     }
 
-    private static void eight(
+    private static void eight(MemorySegment tile, long at, int steps, int[] a, int aAt, long to) {
+        ShortVector p00 = ShortVector.zero(S);
+        ShortVector p01 = ShortVector.zero(S);
+        ShortVector p10 = ShortVector.zero(S);
+        ShortVector p11 = ShortVector.zero(S);
+        ShortVector p20 = ShortVector.zero(S);
+        ShortVector p21 = ShortVector.zero(S);
+        ShortVector p30 = ShortVector.zero(S);
+        ShortVector p31 = ShortVector.zero(S);
+        ShortVector p40 = ShortVector.zero(S);
+        ShortVector p41 = ShortVector.zero(S);
+        ShortVector p50 = ShortVector.zero(S);
+        ShortVector p51 = ShortVector.zero(S);
+        ShortVector p60 = ShortVector.zero(S);
+        ShortVector p61 = ShortVector.zero(S);
+        ShortVector p70 = ShortVector.zero(S);
+        ShortVector p71 = ShortVector.zero(S);
+        for (int k = 0; k < steps; k++) {
+            ShortVector w0 = ShortVector.fromMemorySegment(S, tile, at + k * STEP, LE);
+            ShortVector w1 = ShortVector.fromMemorySegment(S, tile, at + k * STEP + B, LE);
+            ShortVector x = IntVector.broadcast(I, a[aAt + k]).reinterpretAsShorts();
+            p00 = p00.add(w0.mul(x));
+            p01 = p01.add(w1.mul(x));
+            x = IntVector.broadcast(I, a[aAt + k + STRIDE]).reinterpretAsShorts();
+            p10 = p10.add(w0.mul(x));
+            p11 = p11.add(w1.mul(x));
+            x = IntVector.broadcast(I, a[aAt + k + 2 * STRIDE]).reinterpretAsShorts();
+            p20 = p20.add(w0.mul(x));
+            p21 = p21.add(w1.mul(x));
+            x = IntVector.broadcast(I, a[aAt + k + 3 * STRIDE]).reinterpretAsShorts();
+            p30 = p30.add(w0.mul(x));
+            p31 = p31.add(w1.mul(x));
+            x = IntVector.broadcast(I, a[aAt + k + 4 * STRIDE]).reinterpretAsShorts();
+            p40 = p40.add(w0.mul(x));
+            p41 = p41.add(w1.mul(x));
+            x = IntVector.broadcast(I, a[aAt + k + 5 * STRIDE]).reinterpretAsShorts();
+            p50 = p50.add(w0.mul(x));
+            p51 = p51.add(w1.mul(x));
+            x = IntVector.broadcast(I, a[aAt + k + 6 * STRIDE]).reinterpretAsShorts();
+            p60 = p60.add(w0.mul(x));
+            p61 = p61.add(w1.mul(x));
+            x = IntVector.broadcast(I, a[aAt + k + 7 * STRIDE]).reinterpretAsShorts();
+            p70 = p70.add(w0.mul(x));
+            p71 = p71.add(w1.mul(x));
+        }
+        p00.intoMemorySegment(tile, to, LE);
+        p01.intoMemorySegment(tile, to + B, LE);
+        p10.intoMemorySegment(tile, to + 2 * B, LE);
+        p11.intoMemorySegment(tile, to + 3 * B, LE);
+        p20.intoMemorySegment(tile, to + 4 * B, LE);
+        p21.intoMemorySegment(tile, to + 5 * B, LE);
+        p30.intoMemorySegment(tile, to + 6 * B, LE);
+        p31.intoMemorySegment(tile, to + 7 * B, LE);
+        p40.intoMemorySegment(tile, to + 8 * B, LE);
+        p41.intoMemorySegment(tile, to + 9 * B, LE);
+        p50.intoMemorySegment(tile, to + 10 * B, LE);
+        p51.intoMemorySegment(tile, to + 11 * B, LE);
+        p60.intoMemorySegment(tile, to + 12 * B, LE);
+        p61.intoMemorySegment(tile, to + 13 * B, LE);
+        p70.intoMemorySegment(tile, to + 14 * B, LE);
+        p71.intoMemorySegment(tile, to + 15 * B, LE);
+    }
+
+    private static void four(MemorySegment tile, long at, int steps, int[] a, int aAt, long to) {
+        ShortVector p00 = ShortVector.zero(S);
+        ShortVector p01 = ShortVector.zero(S);
+        ShortVector p10 = ShortVector.zero(S);
+        ShortVector p11 = ShortVector.zero(S);
+        ShortVector p20 = ShortVector.zero(S);
+        ShortVector p21 = ShortVector.zero(S);
+        ShortVector p30 = ShortVector.zero(S);
+        ShortVector p31 = ShortVector.zero(S);
+        for (int k = 0; k < steps; k++) {
+            ShortVector w0 = ShortVector.fromMemorySegment(S, tile, at + k * STEP, LE);
+            ShortVector w1 = ShortVector.fromMemorySegment(S, tile, at + k * STEP + B, LE);
+            ShortVector x = IntVector.broadcast(I, a[aAt + k]).reinterpretAsShorts();
+            p00 = p00.add(w0.mul(x));
+            p01 = p01.add(w1.mul(x));
+            x = IntVector.broadcast(I, a[aAt + k + STRIDE]).reinterpretAsShorts();
+            p10 = p10.add(w0.mul(x));
+            p11 = p11.add(w1.mul(x));
+            x = IntVector.broadcast(I, a[aAt + k + 2 * STRIDE]).reinterpretAsShorts();
+            p20 = p20.add(w0.mul(x));
+            p21 = p21.add(w1.mul(x));
+            x = IntVector.broadcast(I, a[aAt + k + 3 * STRIDE]).reinterpretAsShorts();
+            p30 = p30.add(w0.mul(x));
+            p31 = p31.add(w1.mul(x));
+        }
+        p00.intoMemorySegment(tile, to, LE);
+        p01.intoMemorySegment(tile, to + B, LE);
+        p10.intoMemorySegment(tile, to + 2 * B, LE);
+        p11.intoMemorySegment(tile, to + 3 * B, LE);
+        p20.intoMemorySegment(tile, to + 4 * B, LE);
+        p21.intoMemorySegment(tile, to + 5 * B, LE);
+        p30.intoMemorySegment(tile, to + 6 * B, LE);
+        p31.intoMemorySegment(tile, to + 7 * B, LE);
+    }
+
+    private static void one(MemorySegment tile, long at, int steps, int[] a, int aAt, long to) {
+        ShortVector p00 = ShortVector.zero(S);
+        ShortVector p01 = ShortVector.zero(S);
+        for (int k = 0; k < steps; k++) {
+            ShortVector w0 = ShortVector.fromMemorySegment(S, tile, at + k * STEP, LE);
+            ShortVector w1 = ShortVector.fromMemorySegment(S, tile, at + k * STEP + B, LE);
+            ShortVector x = IntVector.broadcast(I, a[aAt + k]).reinterpretAsShorts();
+            p00 = p00.add(w0.mul(x));
+            p01 = p01.add(w1.mul(x));
+        }
+        p00.intoMemorySegment(tile, to, LE);
+        p01.intoMemorySegment(tile, to + B, LE);
+    }
+
+    /**
+     * Adds the products of one vector of rows, scaled.
+     *
+     * @param at the vector's scales
+     * @param from the vector's first product
+     */
+    private static void scale(
             MemorySegment tile,
             long at,
+            long from,
             int blocks,
-            int steps,
-            int[] a,
-            int aAt,
             float[] scales,
             int scaleAt,
             int sumAt,
             float[] c,
-            int cAt) {
-        IntVector s00 = IntVector.zero(I);
-        IntVector s01 = IntVector.zero(I);
-        IntVector s10 = IntVector.zero(I);
-        IntVector s11 = IntVector.zero(I);
-        IntVector s20 = IntVector.zero(I);
-        IntVector s21 = IntVector.zero(I);
-        IntVector s30 = IntVector.zero(I);
-        IntVector s31 = IntVector.zero(I);
-        IntVector s40 = IntVector.zero(I);
-        IntVector s41 = IntVector.zero(I);
-        IntVector s50 = IntVector.zero(I);
-        IntVector s51 = IntVector.zero(I);
-        IntVector s60 = IntVector.zero(I);
-        IntVector s61 = IntVector.zero(I);
-        IntVector s70 = IntVector.zero(I);
-        IntVector s71 = IntVector.zero(I);
-        for (int b = 0; b < blocks; b++) {
-            ShortVector p00 = ShortVector.zero(S);
-            ShortVector p01 = ShortVector.zero(S);
-            ShortVector p10 = ShortVector.zero(S);
-            ShortVector p11 = ShortVector.zero(S);
-            ShortVector p20 = ShortVector.zero(S);
-            ShortVector p21 = ShortVector.zero(S);
-            ShortVector p30 = ShortVector.zero(S);
-            ShortVector p31 = ShortVector.zero(S);
-            ShortVector p40 = ShortVector.zero(S);
-            ShortVector p41 = ShortVector.zero(S);
-            ShortVector p50 = ShortVector.zero(S);
-            ShortVector p51 = ShortVector.zero(S);
-            ShortVector p60 = ShortVector.zero(S);
-            ShortVector p61 = ShortVector.zero(S);
-            ShortVector p70 = ShortVector.zero(S);
-            ShortVector p71 = ShortVector.zero(S);
-            for (int k = b * steps, end = k + steps; k < end; k++) {
-                ShortVector w0 = ShortVector.fromMemorySegment(S, tile, at + HEAD + k * STEP, LE);
-                ShortVector w1 = ShortVector.fromMemorySegment(S, tile, at + HEAD + k * STEP + Lanes.BYTES, LE);
-                ShortVector x = IntVector.broadcast(I, a[aAt + k]).reinterpretAsShorts();
-                p00 = p00.add(w0.mul(x));
-                p01 = p01.add(w1.mul(x));
-                x = IntVector.broadcast(I, a[aAt + k + STRIDE]).reinterpretAsShorts();
-                p10 = p10.add(w0.mul(x));
-                p11 = p11.add(w1.mul(x));
-                x = IntVector.broadcast(I, a[aAt + k + 2 * STRIDE]).reinterpretAsShorts();
-                p20 = p20.add(w0.mul(x));
-                p21 = p21.add(w1.mul(x));
-                x = IntVector.broadcast(I, a[aAt + k + 3 * STRIDE]).reinterpretAsShorts();
-                p30 = p30.add(w0.mul(x));
-                p31 = p31.add(w1.mul(x));
-                x = IntVector.broadcast(I, a[aAt + k + 4 * STRIDE]).reinterpretAsShorts();
-                p40 = p40.add(w0.mul(x));
-                p41 = p41.add(w1.mul(x));
-                x = IntVector.broadcast(I, a[aAt + k + 5 * STRIDE]).reinterpretAsShorts();
-                p50 = p50.add(w0.mul(x));
-                p51 = p51.add(w1.mul(x));
-                x = IntVector.broadcast(I, a[aAt + k + 6 * STRIDE]).reinterpretAsShorts();
-                p60 = p60.add(w0.mul(x));
-                p61 = p61.add(w1.mul(x));
-                x = IntVector.broadcast(I, a[aAt + k + 7 * STRIDE]).reinterpretAsShorts();
-                p70 = p70.add(w0.mul(x));
-                p71 = p71.add(w1.mul(x));
+            int cAt,
+            int tokens) {
+        FloatVector scale = FloatVector.fromMemorySegment(F, tile, at, LE);
+        FloatVector zero = FloatVector.fromMemorySegment(F, tile, at + 2 * B, LE);
+        for (int t = 0; t < tokens; t++) {
+            IntVector sum = both(IntVector.fromMemorySegment(I, tile, from + t * STEP, LE));
+            for (int b = 1; b < blocks; b++) {
+                sum = sum.add(both(IntVector.fromMemorySegment(I, tile, from + t * STEP + b * BLOCK, LE)));
             }
-            IntVector q00 = p00.reinterpretAsInts();
-            s00 = s00.add(q00.lanewise(VectorOperators.LSHL, 16)
-                    .lanewise(VectorOperators.ASHR, 16)
-                    .add(q00.lanewise(VectorOperators.ASHR, 16)));
-            IntVector q01 = p01.reinterpretAsInts();
-            s01 = s01.add(q01.lanewise(VectorOperators.LSHL, 16)
-                    .lanewise(VectorOperators.ASHR, 16)
-                    .add(q01.lanewise(VectorOperators.ASHR, 16)));
-            IntVector q10 = p10.reinterpretAsInts();
-            s10 = s10.add(q10.lanewise(VectorOperators.LSHL, 16)
-                    .lanewise(VectorOperators.ASHR, 16)
-                    .add(q10.lanewise(VectorOperators.ASHR, 16)));
-            IntVector q11 = p11.reinterpretAsInts();
-            s11 = s11.add(q11.lanewise(VectorOperators.LSHL, 16)
-                    .lanewise(VectorOperators.ASHR, 16)
-                    .add(q11.lanewise(VectorOperators.ASHR, 16)));
-            IntVector q20 = p20.reinterpretAsInts();
-            s20 = s20.add(q20.lanewise(VectorOperators.LSHL, 16)
-                    .lanewise(VectorOperators.ASHR, 16)
-                    .add(q20.lanewise(VectorOperators.ASHR, 16)));
-            IntVector q21 = p21.reinterpretAsInts();
-            s21 = s21.add(q21.lanewise(VectorOperators.LSHL, 16)
-                    .lanewise(VectorOperators.ASHR, 16)
-                    .add(q21.lanewise(VectorOperators.ASHR, 16)));
-            IntVector q30 = p30.reinterpretAsInts();
-            s30 = s30.add(q30.lanewise(VectorOperators.LSHL, 16)
-                    .lanewise(VectorOperators.ASHR, 16)
-                    .add(q30.lanewise(VectorOperators.ASHR, 16)));
-            IntVector q31 = p31.reinterpretAsInts();
-            s31 = s31.add(q31.lanewise(VectorOperators.LSHL, 16)
-                    .lanewise(VectorOperators.ASHR, 16)
-                    .add(q31.lanewise(VectorOperators.ASHR, 16)));
-            IntVector q40 = p40.reinterpretAsInts();
-            s40 = s40.add(q40.lanewise(VectorOperators.LSHL, 16)
-                    .lanewise(VectorOperators.ASHR, 16)
-                    .add(q40.lanewise(VectorOperators.ASHR, 16)));
-            IntVector q41 = p41.reinterpretAsInts();
-            s41 = s41.add(q41.lanewise(VectorOperators.LSHL, 16)
-                    .lanewise(VectorOperators.ASHR, 16)
-                    .add(q41.lanewise(VectorOperators.ASHR, 16)));
-            IntVector q50 = p50.reinterpretAsInts();
-            s50 = s50.add(q50.lanewise(VectorOperators.LSHL, 16)
-                    .lanewise(VectorOperators.ASHR, 16)
-                    .add(q50.lanewise(VectorOperators.ASHR, 16)));
-            IntVector q51 = p51.reinterpretAsInts();
-            s51 = s51.add(q51.lanewise(VectorOperators.LSHL, 16)
-                    .lanewise(VectorOperators.ASHR, 16)
-                    .add(q51.lanewise(VectorOperators.ASHR, 16)));
-            IntVector q60 = p60.reinterpretAsInts();
-            s60 = s60.add(q60.lanewise(VectorOperators.LSHL, 16)
-                    .lanewise(VectorOperators.ASHR, 16)
-                    .add(q60.lanewise(VectorOperators.ASHR, 16)));
-            IntVector q61 = p61.reinterpretAsInts();
-            s61 = s61.add(q61.lanewise(VectorOperators.LSHL, 16)
-                    .lanewise(VectorOperators.ASHR, 16)
-                    .add(q61.lanewise(VectorOperators.ASHR, 16)));
-            IntVector q70 = p70.reinterpretAsInts();
-            s70 = s70.add(q70.lanewise(VectorOperators.LSHL, 16)
-                    .lanewise(VectorOperators.ASHR, 16)
-                    .add(q70.lanewise(VectorOperators.ASHR, 16)));
-            IntVector q71 = p71.reinterpretAsInts();
-            s71 = s71.add(q71.lanewise(VectorOperators.LSHL, 16)
-                    .lanewise(VectorOperators.ASHR, 16)
-                    .add(q71.lanewise(VectorOperators.ASHR, 16)));
+            zero.fma(FloatVector.broadcast(F, scales[sumAt + t]), (FloatVector) sum.convert(VectorOperators.I2F, 0))
+                    .mul(scales[scaleAt + t])
+                    .fma(scale, FloatVector.fromArray(F, c, cAt + t * PAIR))
+                    .intoArray(c, cAt + t * PAIR);
         }
-        FloatVector m0 = FloatVector.fromMemorySegment(F, tile, at, LE);
-        FloatVector m1 = FloatVector.fromMemorySegment(F, tile, at + Lanes.BYTES, LE);
-        FloatVector z0 = FloatVector.fromMemorySegment(F, tile, at + 2 * Lanes.BYTES, LE);
-        FloatVector z1 = FloatVector.fromMemorySegment(F, tile, at + 3 * Lanes.BYTES, LE);
-        FloatVector sum = FloatVector.broadcast(F, scales[sumAt]);
-        FloatVector scale = FloatVector.broadcast(F, scales[scaleAt]);
-        z0.fma(sum, (FloatVector) s00.convert(VectorOperators.I2F, 0))
-                .mul(scale)
-                .fma(m0, FloatVector.fromArray(F, c, cAt))
-                .intoArray(c, cAt);
-        z1.fma(sum, (FloatVector) s01.convert(VectorOperators.I2F, 0))
-                .mul(scale)
-                .fma(m1, FloatVector.fromArray(F, c, cAt + L))
-                .intoArray(c, cAt + L);
-        sum = FloatVector.broadcast(F, scales[sumAt + 1]);
-        scale = FloatVector.broadcast(F, scales[scaleAt + 1]);
-        z0.fma(sum, (FloatVector) s10.convert(VectorOperators.I2F, 0))
-                .mul(scale)
-                .fma(m0, FloatVector.fromArray(F, c, cAt + PAIR))
-                .intoArray(c, cAt + PAIR);
-        z1.fma(sum, (FloatVector) s11.convert(VectorOperators.I2F, 0))
-                .mul(scale)
-                .fma(m1, FloatVector.fromArray(F, c, cAt + PAIR + L))
-                .intoArray(c, cAt + PAIR + L);
-        sum = FloatVector.broadcast(F, scales[sumAt + 2]);
-        scale = FloatVector.broadcast(F, scales[scaleAt + 2]);
-        z0.fma(sum, (FloatVector) s20.convert(VectorOperators.I2F, 0))
-                .mul(scale)
-                .fma(m0, FloatVector.fromArray(F, c, cAt + 2 * PAIR))
-                .intoArray(c, cAt + 2 * PAIR);
-        z1.fma(sum, (FloatVector) s21.convert(VectorOperators.I2F, 0))
-                .mul(scale)
-                .fma(m1, FloatVector.fromArray(F, c, cAt + 2 * PAIR + L))
-                .intoArray(c, cAt + 2 * PAIR + L);
-        sum = FloatVector.broadcast(F, scales[sumAt + 3]);
-        scale = FloatVector.broadcast(F, scales[scaleAt + 3]);
-        z0.fma(sum, (FloatVector) s30.convert(VectorOperators.I2F, 0))
-                .mul(scale)
-                .fma(m0, FloatVector.fromArray(F, c, cAt + 3 * PAIR))
-                .intoArray(c, cAt + 3 * PAIR);
-        z1.fma(sum, (FloatVector) s31.convert(VectorOperators.I2F, 0))
-                .mul(scale)
-                .fma(m1, FloatVector.fromArray(F, c, cAt + 3 * PAIR + L))
-                .intoArray(c, cAt + 3 * PAIR + L);
-        sum = FloatVector.broadcast(F, scales[sumAt + 4]);
-        scale = FloatVector.broadcast(F, scales[scaleAt + 4]);
-        z0.fma(sum, (FloatVector) s40.convert(VectorOperators.I2F, 0))
-                .mul(scale)
-                .fma(m0, FloatVector.fromArray(F, c, cAt + 4 * PAIR))
-                .intoArray(c, cAt + 4 * PAIR);
-        z1.fma(sum, (FloatVector) s41.convert(VectorOperators.I2F, 0))
-                .mul(scale)
-                .fma(m1, FloatVector.fromArray(F, c, cAt + 4 * PAIR + L))
-                .intoArray(c, cAt + 4 * PAIR + L);
-        sum = FloatVector.broadcast(F, scales[sumAt + 5]);
-        scale = FloatVector.broadcast(F, scales[scaleAt + 5]);
-        z0.fma(sum, (FloatVector) s50.convert(VectorOperators.I2F, 0))
-                .mul(scale)
-                .fma(m0, FloatVector.fromArray(F, c, cAt + 5 * PAIR))
-                .intoArray(c, cAt + 5 * PAIR);
-        z1.fma(sum, (FloatVector) s51.convert(VectorOperators.I2F, 0))
-                .mul(scale)
-                .fma(m1, FloatVector.fromArray(F, c, cAt + 5 * PAIR + L))
-                .intoArray(c, cAt + 5 * PAIR + L);
-        sum = FloatVector.broadcast(F, scales[sumAt + 6]);
-        scale = FloatVector.broadcast(F, scales[scaleAt + 6]);
-        z0.fma(sum, (FloatVector) s60.convert(VectorOperators.I2F, 0))
-                .mul(scale)
-                .fma(m0, FloatVector.fromArray(F, c, cAt + 6 * PAIR))
-                .intoArray(c, cAt + 6 * PAIR);
-        z1.fma(sum, (FloatVector) s61.convert(VectorOperators.I2F, 0))
-                .mul(scale)
-                .fma(m1, FloatVector.fromArray(F, c, cAt + 6 * PAIR + L))
-                .intoArray(c, cAt + 6 * PAIR + L);
-        sum = FloatVector.broadcast(F, scales[sumAt + 7]);
-        scale = FloatVector.broadcast(F, scales[scaleAt + 7]);
-        z0.fma(sum, (FloatVector) s70.convert(VectorOperators.I2F, 0))
-                .mul(scale)
-                .fma(m0, FloatVector.fromArray(F, c, cAt + 7 * PAIR))
-                .intoArray(c, cAt + 7 * PAIR);
-        z1.fma(sum, (FloatVector) s71.convert(VectorOperators.I2F, 0))
-                .mul(scale)
-                .fma(m1, FloatVector.fromArray(F, c, cAt + 7 * PAIR + L))
-                .intoArray(c, cAt + 7 * PAIR + L);
     }
 
-    private static void four(
-            MemorySegment tile,
-            long at,
-            int blocks,
-            int steps,
-            int[] a,
-            int aAt,
-            float[] scales,
-            int scaleAt,
-            int sumAt,
-            float[] c,
-            int cAt) {
-        IntVector s00 = IntVector.zero(I);
-        IntVector s01 = IntVector.zero(I);
-        IntVector s10 = IntVector.zero(I);
-        IntVector s11 = IntVector.zero(I);
-        IntVector s20 = IntVector.zero(I);
-        IntVector s21 = IntVector.zero(I);
-        IntVector s30 = IntVector.zero(I);
-        IntVector s31 = IntVector.zero(I);
-        for (int b = 0; b < blocks; b++) {
-            ShortVector p00 = ShortVector.zero(S);
-            ShortVector p01 = ShortVector.zero(S);
-            ShortVector p10 = ShortVector.zero(S);
-            ShortVector p11 = ShortVector.zero(S);
-            ShortVector p20 = ShortVector.zero(S);
-            ShortVector p21 = ShortVector.zero(S);
-            ShortVector p30 = ShortVector.zero(S);
-            ShortVector p31 = ShortVector.zero(S);
-            for (int k = b * steps, end = k + steps; k < end; k++) {
-                ShortVector w0 = ShortVector.fromMemorySegment(S, tile, at + HEAD + k * STEP, LE);
-                ShortVector w1 = ShortVector.fromMemorySegment(S, tile, at + HEAD + k * STEP + Lanes.BYTES, LE);
-                ShortVector x = IntVector.broadcast(I, a[aAt + k]).reinterpretAsShorts();
-                p00 = p00.add(w0.mul(x));
-                p01 = p01.add(w1.mul(x));
-                x = IntVector.broadcast(I, a[aAt + k + STRIDE]).reinterpretAsShorts();
-                p10 = p10.add(w0.mul(x));
-                p11 = p11.add(w1.mul(x));
-                x = IntVector.broadcast(I, a[aAt + k + 2 * STRIDE]).reinterpretAsShorts();
-                p20 = p20.add(w0.mul(x));
-                p21 = p21.add(w1.mul(x));
-                x = IntVector.broadcast(I, a[aAt + k + 3 * STRIDE]).reinterpretAsShorts();
-                p30 = p30.add(w0.mul(x));
-                p31 = p31.add(w1.mul(x));
-            }
-            IntVector q00 = p00.reinterpretAsInts();
-            s00 = s00.add(q00.lanewise(VectorOperators.LSHL, 16)
-                    .lanewise(VectorOperators.ASHR, 16)
-                    .add(q00.lanewise(VectorOperators.ASHR, 16)));
-            IntVector q01 = p01.reinterpretAsInts();
-            s01 = s01.add(q01.lanewise(VectorOperators.LSHL, 16)
-                    .lanewise(VectorOperators.ASHR, 16)
-                    .add(q01.lanewise(VectorOperators.ASHR, 16)));
-            IntVector q10 = p10.reinterpretAsInts();
-            s10 = s10.add(q10.lanewise(VectorOperators.LSHL, 16)
-                    .lanewise(VectorOperators.ASHR, 16)
-                    .add(q10.lanewise(VectorOperators.ASHR, 16)));
-            IntVector q11 = p11.reinterpretAsInts();
-            s11 = s11.add(q11.lanewise(VectorOperators.LSHL, 16)
-                    .lanewise(VectorOperators.ASHR, 16)
-                    .add(q11.lanewise(VectorOperators.ASHR, 16)));
-            IntVector q20 = p20.reinterpretAsInts();
-            s20 = s20.add(q20.lanewise(VectorOperators.LSHL, 16)
-                    .lanewise(VectorOperators.ASHR, 16)
-                    .add(q20.lanewise(VectorOperators.ASHR, 16)));
-            IntVector q21 = p21.reinterpretAsInts();
-            s21 = s21.add(q21.lanewise(VectorOperators.LSHL, 16)
-                    .lanewise(VectorOperators.ASHR, 16)
-                    .add(q21.lanewise(VectorOperators.ASHR, 16)));
-            IntVector q30 = p30.reinterpretAsInts();
-            s30 = s30.add(q30.lanewise(VectorOperators.LSHL, 16)
-                    .lanewise(VectorOperators.ASHR, 16)
-                    .add(q30.lanewise(VectorOperators.ASHR, 16)));
-            IntVector q31 = p31.reinterpretAsInts();
-            s31 = s31.add(q31.lanewise(VectorOperators.LSHL, 16)
-                    .lanewise(VectorOperators.ASHR, 16)
-                    .add(q31.lanewise(VectorOperators.ASHR, 16)));
-        }
-        FloatVector m0 = FloatVector.fromMemorySegment(F, tile, at, LE);
-        FloatVector m1 = FloatVector.fromMemorySegment(F, tile, at + Lanes.BYTES, LE);
-        FloatVector z0 = FloatVector.fromMemorySegment(F, tile, at + 2 * Lanes.BYTES, LE);
-        FloatVector z1 = FloatVector.fromMemorySegment(F, tile, at + 3 * Lanes.BYTES, LE);
-        FloatVector sum = FloatVector.broadcast(F, scales[sumAt]);
-        FloatVector scale = FloatVector.broadcast(F, scales[scaleAt]);
-        z0.fma(sum, (FloatVector) s00.convert(VectorOperators.I2F, 0))
-                .mul(scale)
-                .fma(m0, FloatVector.fromArray(F, c, cAt))
-                .intoArray(c, cAt);
-        z1.fma(sum, (FloatVector) s01.convert(VectorOperators.I2F, 0))
-                .mul(scale)
-                .fma(m1, FloatVector.fromArray(F, c, cAt + L))
-                .intoArray(c, cAt + L);
-        sum = FloatVector.broadcast(F, scales[sumAt + 1]);
-        scale = FloatVector.broadcast(F, scales[scaleAt + 1]);
-        z0.fma(sum, (FloatVector) s10.convert(VectorOperators.I2F, 0))
-                .mul(scale)
-                .fma(m0, FloatVector.fromArray(F, c, cAt + PAIR))
-                .intoArray(c, cAt + PAIR);
-        z1.fma(sum, (FloatVector) s11.convert(VectorOperators.I2F, 0))
-                .mul(scale)
-                .fma(m1, FloatVector.fromArray(F, c, cAt + PAIR + L))
-                .intoArray(c, cAt + PAIR + L);
-        sum = FloatVector.broadcast(F, scales[sumAt + 2]);
-        scale = FloatVector.broadcast(F, scales[scaleAt + 2]);
-        z0.fma(sum, (FloatVector) s20.convert(VectorOperators.I2F, 0))
-                .mul(scale)
-                .fma(m0, FloatVector.fromArray(F, c, cAt + 2 * PAIR))
-                .intoArray(c, cAt + 2 * PAIR);
-        z1.fma(sum, (FloatVector) s21.convert(VectorOperators.I2F, 0))
-                .mul(scale)
-                .fma(m1, FloatVector.fromArray(F, c, cAt + 2 * PAIR + L))
-                .intoArray(c, cAt + 2 * PAIR + L);
-        sum = FloatVector.broadcast(F, scales[sumAt + 3]);
-        scale = FloatVector.broadcast(F, scales[scaleAt + 3]);
-        z0.fma(sum, (FloatVector) s30.convert(VectorOperators.I2F, 0))
-                .mul(scale)
-                .fma(m0, FloatVector.fromArray(F, c, cAt + 3 * PAIR))
-                .intoArray(c, cAt + 3 * PAIR);
-        z1.fma(sum, (FloatVector) s31.convert(VectorOperators.I2F, 0))
-                .mul(scale)
-                .fma(m1, FloatVector.fromArray(F, c, cAt + 3 * PAIR + L))
-                .intoArray(c, cAt + 3 * PAIR + L);
-    }
-
-    private static void one(
-            MemorySegment tile,
-            long at,
-            int blocks,
-            int steps,
-            int[] a,
-            int aAt,
-            float[] scales,
-            int scaleAt,
-            int sumAt,
-            float[] c,
-            int cAt) {
-        IntVector s00 = IntVector.zero(I);
-        IntVector s01 = IntVector.zero(I);
-        for (int b = 0; b < blocks; b++) {
-            ShortVector p00 = ShortVector.zero(S);
-            ShortVector p01 = ShortVector.zero(S);
-            for (int k = b * steps, end = k + steps; k < end; k++) {
-                ShortVector w0 = ShortVector.fromMemorySegment(S, tile, at + HEAD + k * STEP, LE);
-                ShortVector w1 = ShortVector.fromMemorySegment(S, tile, at + HEAD + k * STEP + Lanes.BYTES, LE);
-                ShortVector x = IntVector.broadcast(I, a[aAt + k]).reinterpretAsShorts();
-                p00 = p00.add(w0.mul(x));
-                p01 = p01.add(w1.mul(x));
-            }
-            IntVector q00 = p00.reinterpretAsInts();
-            s00 = s00.add(q00.lanewise(VectorOperators.LSHL, 16)
-                    .lanewise(VectorOperators.ASHR, 16)
-                    .add(q00.lanewise(VectorOperators.ASHR, 16)));
-            IntVector q01 = p01.reinterpretAsInts();
-            s01 = s01.add(q01.lanewise(VectorOperators.LSHL, 16)
-                    .lanewise(VectorOperators.ASHR, 16)
-                    .add(q01.lanewise(VectorOperators.ASHR, 16)));
-        }
-        FloatVector m0 = FloatVector.fromMemorySegment(F, tile, at, LE);
-        FloatVector m1 = FloatVector.fromMemorySegment(F, tile, at + Lanes.BYTES, LE);
-        FloatVector z0 = FloatVector.fromMemorySegment(F, tile, at + 2 * Lanes.BYTES, LE);
-        FloatVector z1 = FloatVector.fromMemorySegment(F, tile, at + 3 * Lanes.BYTES, LE);
-        FloatVector sum = FloatVector.broadcast(F, scales[sumAt]);
-        FloatVector scale = FloatVector.broadcast(F, scales[scaleAt]);
-        z0.fma(sum, (FloatVector) s00.convert(VectorOperators.I2F, 0))
-                .mul(scale)
-                .fma(m0, FloatVector.fromArray(F, c, cAt))
-                .intoArray(c, cAt);
-        z1.fma(sum, (FloatVector) s01.convert(VectorOperators.I2F, 0))
-                .mul(scale)
-                .fma(m1, FloatVector.fromArray(F, c, cAt + L))
-                .intoArray(c, cAt + L);
+    /** The sum of the halves of each lane. */
+    private static IntVector both(IntVector halves) {
+        return halves.lanewise(VectorOperators.LSHL, 16)
+                .lanewise(VectorOperators.ASHR, 16)
+                .add(halves.lanewise(VectorOperators.ASHR, 16));
     }
 }

@@ -279,6 +279,11 @@ final class PackedWeight extends TiledWeight {
         return integers() ? Math.multiplyExact(pieces() * IntegerTileKernel.STRIDE, n) : 0;
     }
 
+    @Override
+    long tileBytes() {
+        return integers() ? IntegerTileKernel.bytes() : super.tileBytes();
+    }
+
     /** In integers: pairs of codes, [pieces, n, pairs], then for each group n scales and n negated sums of codes. */
     @Override
     void prepareOneOf(float[] x, int t, int n, Prepared prepared) {

@@ -80,6 +80,11 @@ abstract class TiledWeight implements CpuWeight {
         return 0;
     }
 
+    /** Bytes that a tile takes. */
+    long tileBytes() {
+        return (long) STRIDE * PAIR * Float.BYTES;
+    }
+
     /** Prepares token {@code t} of {@code n}. */
     void prepareOneOf(float[] x, int t, int n, Prepared prepared) {
         spread(x, t * columns, prepared.floats(), t * STRIDE, n * STRIDE);
@@ -208,7 +213,7 @@ abstract class TiledWeight implements CpuWeight {
         int bands = (rowTo - rowFrom + PAIR - 1) / PAIR;
         int height = padded(tokens);
         float[] sums = scratch.floats(0, bands * height * PAIR);
-        MemorySegment tile = scratch.aligned((long) STRIDE * PAIR * Float.BYTES);
+        MemorySegment tile = scratch.aligned(tileBytes());
         Arrays.fill(sums, 0, bands * height * PAIR, 0);
         for (int piece = 0; piece < pieces(); piece++) {
             for (int band = 0; band < bands; band++) {
