@@ -103,8 +103,8 @@ final class QuantizeCommand implements Callable<Integer> {
             throw common.wrongUsage("--recipe uses a recipe, --recipe-out saves one: give one of them");
         }
         if (recipe != null && scheme.searchWasChosen()) {
-            throw common.wrongUsage("--recipe has been found already: --method, --scaling, --no-clip and"
-                    + " --search-tokens go without it");
+            throw common.wrongUsage("--recipe has been found already: --method, --scaling, --no-clip, --search-tokens,"
+                    + " --expert-tokens and --route-all-experts go without it");
         }
         if (!searches && calibration.given()) {
             throw common.wrongUsage((recipe == null ? "--method rtn" : "--recipe")
@@ -112,7 +112,8 @@ final class QuantizeCommand implements Callable<Integer> {
         }
         if (!searches && recipe == null && (recipeOut != null || scheme.searchSettingsGiven())) {
             throw common.wrongUsage(
-                    "--method rtn searches nothing: --recipe-out, --scaling, --no-clip and --search-tokens go with awq");
+                    "--method rtn searches nothing: --recipe-out, --scaling, --no-clip, --search-tokens,"
+                            + " --expert-tokens and --route-all-experts go with awq");
         }
         calibration.check();
         scheme.over(QuantScheme.INT4_G128); // numbers that make no sense are wrong usage, whatever the model is

@@ -5,6 +5,7 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 
 /** What a user wants to know of a finished quantization. */
 final class QuantizeSummary {
@@ -29,9 +30,29 @@ final class QuantizeSummary {
             lines.add("error    " + Figures.fixed(100 * reduction, 1)
                     + " % less than by plain rounding, mean over the linears' outputs");
         }
+        experts(report).ifPresent(lines::add);
         lines.add("time     " + Figures.duration(Duration.ofMillis((long) (1000 * seconds))));
         lines.add("try      " + next);
         return lines;
+    }
+
+    /** How calibration served the experts, if there are any. */
+    private static Optional<String> experts(QuantizationReport report) {
+        if (report.experts().isEmpty()) {
+            return Optional.empty();
+        }
+        var seen = report.experts().stream()
+                .flatMapToInt(block -> block.tokens().stream().mapToInt(Integer::intValue))
+                .summaryStatistics();
+        int few = report.experts().stream()
+                .mapToInt(block -> block.tooFew().size())
+                .sum();
+        return Optional.of("experts  " + Figures.grouped(seen.getCount()) + " saw " + Figures.grouped(seen.getMin())
+                + " to " + Figures.grouped(seen.getMax()) + " calibration tokens"
+                + (few == 0
+                        ? ""
+                        : "; " + Figures.grouped(few) + " too few for a search: more text or --route-all-experts"
+                                + " would help"));
     }
 
     private static String brief(List<String> names) {

@@ -63,6 +63,19 @@ final class SchemeOptions {
             description = "Calibration tokens that losses are measured on; time grows with it.")
     private @Nullable Integer searchTokens;
 
+    @Option(
+            names = "--expert-tokens",
+            paramLabel = "N",
+            description = "Least calibration tokens that an expert of a mixture must see to be searched, default "
+                    + Awq.Settings.DEFAULT_EXPERT_TOKENS + "; with fewer it is rounded plainly.")
+    private @Nullable Integer expertTokens;
+
+    @Option(
+            names = "--route-all-experts",
+            description = "Let every expert see all calibration tokens, not only those that are sent to it."
+                    + " Memory and time grow with the number of experts.")
+    private boolean everyExpert;
+
     /** Methods by the names of the command line. */
     enum Method {
         AWQ,
@@ -91,7 +104,7 @@ final class SchemeOptions {
     }
 
     boolean searchSettingsGiven() {
-        return scaling != null || noClip || searchTokens != null;
+        return scaling != null || noClip || searchTokens != null || expertTokens != null || everyExpert;
     }
 
     /** What was asked for, and {@code otherwise} where nothing was. */
@@ -113,7 +126,9 @@ final class SchemeOptions {
             return new Awq.Settings(
                     scaling == null ? otherwise.scaling() : scaling,
                     otherwise.clip() && !noClip,
-                    searchTokens == null ? otherwise.searchTokens() : searchTokens);
+                    searchTokens == null ? otherwise.searchTokens() : searchTokens,
+                    expertTokens == null ? otherwise.expertTokens() : expertTokens,
+                    otherwise.everyExpert() || everyExpert);
         } catch (IllegalArgumentException e) {
             throw wrong(e);
         }
@@ -122,7 +137,8 @@ final class SchemeOptions {
     private ParameterException wrong(IllegalArgumentException e) {
         String message = String.valueOf(e.getMessage())
                 .replace("groupSize", "group-size")
-                .replace("searchTokens", "search-tokens");
+                .replace("searchTokens", "search-tokens")
+                .replace("expertTokens", "expert-tokens");
         return new ParameterException(command.commandLine(), "--" + message);
     }
 }

@@ -86,6 +86,8 @@ class QuantizeCommandTest {
                     --method rtn --recipe-out r | --method rtn searches nothing
                     --recipe r --recipe-out s | give one of them
                     --recipe r --scaling duo | --recipe has been found already
+                    --method rtn --route-all-experts | --method rtn searches nothing
+                    --expert-tokens 0 | --expert-tokens must be positive, was 0
                     --recipe r --calibration t | --recipe looks at no text
                     --threads -1 | --threads must be in [0, 1024], was -1
                     """)

@@ -31,6 +31,11 @@ public record BlockSpec(int index, Residual residual, AttentionSpec attention, M
         return mlp instanceof Mlp.Experts experts && experts.steers(linear);
     }
 
+    /** The linears that a method may quantize: all but those that steer. */
+    public List<Linear> quantizable() {
+        return linears().stream().filter(linear -> !steers(linear)).toList();
+    }
+
     /** All norms, those of queries and keys included. */
     public List<Norm> norms() {
         return Stream.concat(

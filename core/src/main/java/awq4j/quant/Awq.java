@@ -28,16 +28,36 @@ public final class Awq implements QuantMethod {
      * @param clip whether groups are clipped
      * @param searchTokens about how many calibration tokens losses are measured on, in whole sequences spread over the
      *     set; means of activations and clips see all. Time grows with it
+     * @param expertTokens least calibration tokens that an expert must have seen to be searched; with fewer its linears are
+     *     rounded plainly, scaled only as their block's norm asks
+     * @param everyExpert whether experts see all calibration tokens, not only those that are sent to them. Then each is
+     *     searched, by inputs that it seldom has; memory and time grow with the number of experts
      */
-    public record Settings(Scaling scaling, boolean clip, int searchTokens) {
+    public record Settings(Scaling scaling, boolean clip, int searchTokens, int expertTokens, boolean everyExpert) {
+        /** Least tokens of an expert unless something else is said. */
+        public static final int DEFAULT_EXPERT_TOKENS = 64;
+
         /** What we measured to be best, see docs/results/awq-defaults.md. */
         public static final Settings DEFAULT = new Settings(Scaling.DUO, true, 1024);
 
-        /** @throws IllegalArgumentException if {@code searchTokens} is not positive */
+        /** @throws IllegalArgumentException if {@code searchTokens} or {@code expertTokens} is not positive */
         public Settings {
             if (searchTokens < 1) {
                 throw new IllegalArgumentException("searchTokens must be positive, was " + searchTokens);
             }
+            if (expertTokens < 1) {
+                throw new IllegalArgumentException("expertTokens must be positive, was " + expertTokens);
+            }
+        }
+
+        /** Experts see what is sent to them, {@value #DEFAULT_EXPERT_TOKENS} tokens at least if they are to be searched. */
+        public Settings(Scaling scaling, boolean clip, int searchTokens) {
+            this(scaling, clip, searchTokens, DEFAULT_EXPERT_TOKENS, false);
+        }
+
+        /** With experts that see all tokens. */
+        public Settings seeingEveryExpert() {
+            return new Settings(scaling, clip, searchTokens, expertTokens, true);
         }
     }
 
@@ -67,6 +87,11 @@ public final class Awq implements QuantMethod {
         return true;
     }
 
+    @Override
+    public boolean everyExpert() {
+        return settings.everyExpert();
+    }
+
     /**
      * Every ratio of the grid rounds the group's linears and runs what the group looks at; every clip rounds once more,
      * and its error is a product with the Gram matrix of a group's inputs.
@@ -84,7 +109,7 @@ public final class Awq implements QuantMethod {
             products += ScaleSearch.STEPS
                     * (group.inspect() == ScaleGroup.Inspect.LINEARS
                             ? own * Math.min(columns, searched)
-                            : weights / 2 * searched * TRIED);
+                            : (weights - ParameterCount.idle(spec)) / 2 * searched * TRIED);
             roundings += ScaleSearch.STEPS * own;
         }
         if (settings.clip()) {
@@ -117,6 +142,7 @@ public final class Awq implements QuantMethod {
                 TokenSubset.of(capture, settings.searchTokens()),
                 quantizer,
                 scaleSearch,
-                settings.clip());
+                settings.clip(),
+                settings.expertTokens());
     }
 }

@@ -26,6 +26,7 @@ final class AwqBlock {
     private final Quantizer quantizer;
     private final ScaleSearch scaleSearch;
     private final boolean clip;
+    private final int leastTokens;
     private final BlockRounding rounding;
     private final Map<ScaleGroup, ScaleSearch.Found> found = new HashMap<>();
     private final Map<String, ClipSearch.Clips> clips = new LinkedHashMap<>();
@@ -41,7 +42,8 @@ final class AwqBlock {
             TokenSubset subset,
             Quantizer quantizer,
             ScaleSearch scaleSearch,
-            boolean clip) {
+            boolean clip,
+            int leastTokens) {
         this.runner = runner;
         this.spec = spec;
         this.weights = weights;
@@ -49,6 +51,7 @@ final class AwqBlock {
         this.quantizer = quantizer;
         this.scaleSearch = scaleSearch;
         this.clip = clip;
+        this.leastTokens = leastTokens;
         this.rounding = new BlockRounding(spec, weights, quantizer);
     }
 
@@ -81,7 +84,7 @@ final class AwqBlock {
     private void searchLinears() {
         var errors = new Errors();
         for (Linear linear : spec.linears()) {
-            if (!roundable(linear)) {
+            if (!roundable(linear) || subset.capture().seen(linear) == 0) {
                 continue;
             }
             float[] ones = new float[linear.columns()];
@@ -92,7 +95,10 @@ final class AwqBlock {
                 loss.of(new ScaleSearch.Candidate(quantizer, ones), Double.POSITIVE_INFINITY), Double.NaN
             });
             for (ScaleGroup group : spec.scaleGroups()) {
-                if (group.inspect() == Inspect.LINEARS && roundable(group).indexOf(linear) == 0) {
+                if (group.inspect() == Inspect.LINEARS
+                        && group.linears().contains(linear)
+                        && roundable(group).indexOf(linear) == 0
+                        && searchable(linear)) {
                     List<float[]> matrices = matrices(group);
                     search(group, matrices, ScaleSearch.ofLinears(matrices, linear.columns(), errors.of(linear)));
                 }
@@ -156,18 +162,19 @@ final class AwqBlock {
     }
 
     /** The clips of linears that are clipped, on folded weights and inputs divided by the scales. */
-    @SuppressWarnings("ReferenceEquality") // one array for all linears that share an input
     private void searchClips() {
         ClipSearch search = null;
-        float[] searched = null;
+        Linear searched = null;
         for (Linear linear : spec.linears()) {
-            if (!ClipSearch.wanted(spec, linear) || !roundable(linear)) {
+            if (!ClipSearch.wanted(spec, linear) || !roundable(linear) || !searchable(linear)) {
                 continue;
             }
-            float[] inputs = subset.capture().input(linear.name());
-            if (search == null || inputs != searched) { // linears that share an input share its scale
+            BlockCapture capture = subset.capture();
+            // linears that share an input share its scale
+            if (search == null || searched == null || !capture.sameInput(linear, searched)) {
+                float[] inputs = capture.input(linear.name());
                 search = new ClipSearch(quantizer, inputs, linear.columns(), columnScales.get(linear.name()));
-                searched = inputs;
+                searched = linear;
             }
             clips.put(linear.name(), search.search(linear.rows(), weights.values(linear.name())));
         }
@@ -178,6 +185,11 @@ final class AwqBlock {
             String obstacle = rounding.round(linear, clips.get(linear.name()));
             if (obstacle != null) {
                 remarks.put(linear.name(), obstacle);
+            } else if (!searchable(linear)) {
+                remarks.putIfAbsent(
+                        linear.name(),
+                        LinearReport.TOO_FEW + "its expert saw "
+                                + subset.capture().seen(linear) + " calibration tokens, a search takes " + leastTokens);
             }
         }
         remarks.putAll(rounding.takeBack());
@@ -213,12 +225,14 @@ final class AwqBlock {
                 .map(linear -> {
                     boolean quantized = rounding.rounded(linear) != null;
                     double[] loss = quantized ? losses.get(linear.name()) : null;
+                    double none = quantized ? Double.NaN : 0;
                     return new LinearReport(
                             linear.name(),
                             quantized,
                             remarks.get(linear.name()),
-                            loss == null ? 0 : loss[0],
-                            loss == null ? 0 : loss[1]);
+                            loss == null ? none : loss[0],
+                            loss == null ? none : loss[1],
+                            subset.capture().seen(linear));
                 })
                 .toList();
     }
@@ -228,7 +242,13 @@ final class AwqBlock {
     }
 
     private boolean roundable(Linear linear) {
-        return BlockRounding.obstacle(linear, quantizer.scheme()) == null;
+        return BlockRounding.obstacle(spec, linear, quantizer.scheme()) == null;
+    }
+
+    /** Whether a linear saw enough; one that saw every token always did, as few as they may be. */
+    private boolean searchable(Linear linear) {
+        int seen = subset.capture().seen(linear);
+        return seen >= Math.min(leastTokens, subset.capture().tokens());
     }
 
     private List<Linear> roundable(ScaleGroup group) {
@@ -242,25 +262,23 @@ final class AwqBlock {
     }
 
     /** Errors over the input of one linear after another; those in a row that share an input share the preparation. */
-    @SuppressWarnings("ReferenceEquality") // one array for all linears that share an input
     private final class Errors {
-        private float @Nullable [] input;
+        private @Nullable Linear prepared;
         private @Nullable OutputError error;
 
         OutputError of(Linear linear) {
-            float[] captured = subset.capture().input(linear.name());
-            if (error == null || input != captured) {
-                input = captured;
-                error = new OutputError(runner.backend(), subset.input(linear), linear.columns(), rows(captured));
+            if (error == null || prepared == null || !subset.capture().sameInput(linear, prepared)) {
+                prepared = linear;
+                error = new OutputError(runner.backend(), subset.input(linear), linear.columns(), rows(linear));
             }
             return Objects.requireNonNull(error);
         }
 
         /** Rows that will be asked for: those of every linear with this input, many times if its group is searched by it. */
-        private long rows(float[] captured) {
+        private long rows(Linear shown) {
             long rows = 0;
             for (Linear linear : spec.linears()) {
-                if (subset.capture().input(linear.name()) == captured) {
+                if (subset.capture().sameInput(linear, shown)) {
                     boolean searched = spec.scaleGroups().stream()
                             .anyMatch(group -> group.inspect() == Inspect.LINEARS
                                     && group.linears().contains(linear));

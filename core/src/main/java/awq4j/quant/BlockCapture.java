@@ -1,5 +1,6 @@
 package awq4j.quant;
 
+import awq4j.model.Linear;
 import java.util.Map;
 
 /**
@@ -7,15 +8,23 @@ import java.util.Map;
  *
  * @param sequences number of sequences
  * @param length tokens of each
- * @param inputs by the linear's tensor prefix, [sequences * length, columns]; linears that share an input share the array
+ * @param inputs by the linear's tensor prefix, [rows, columns]; linears that share an input share the array. The rows are
+ *     all tokens, sequences * length; of an expert's linears only the tokens that were sent to it
+ * @param picked by the tensor prefix of linears whose input is a part of an array: the rows that they saw, ascending
  */
-public record BlockCapture(int sequences, int length, Map<String, float[]> inputs) {
+public record BlockCapture(int sequences, int length, Map<String, float[]> inputs, Map<String, int[]> picked) {
     /** What methods get that look at no data. */
     public static final BlockCapture NONE = new BlockCapture(0, 0, Map.of());
 
-    /** Copies the map, not the arrays. */
+    /** Copies the maps, not the arrays. */
     public BlockCapture {
         inputs = Map.copyOf(inputs);
+        picked = Map.copyOf(picked);
+    }
+
+    /** A capture in which every linear saw every token. */
+    public BlockCapture(int sequences, int length, Map<String, float[]> inputs) {
+        this(sequences, length, inputs, Map.of());
     }
 
     /** All tokens of all sequences. */
@@ -24,11 +33,41 @@ public record BlockCapture(int sequences, int length, Map<String, float[]> input
     }
 
     /**
-     * The input of a linear, not copied.
+     * The input of a linear, [rows, columns]; copied only if it is a part of an array.
      *
      * @throws IllegalArgumentException if it was not captured
      */
     public float[] input(String linear) {
+        float[] values = captured(linear);
+        int[] rows = picked.get(linear);
+        if (rows == null) {
+            return values;
+        }
+        int columns = values.length / tokens();
+        float[] some = new float[rows.length * columns];
+        for (int i = 0; i < rows.length; i++) {
+            System.arraycopy(values, rows[i] * columns, some, i * columns, columns);
+        }
+        return some;
+    }
+
+    /**
+     * How many tokens a linear saw.
+     *
+     * @throws IllegalArgumentException if its input was not captured
+     */
+    public int seen(Linear linear) {
+        int[] rows = picked.get(linear.name());
+        return rows != null ? rows.length : captured(linear.name()).length / linear.columns();
+    }
+
+    /** Whether two linears saw the same. */
+    @SuppressWarnings({"ReferenceEquality", "ArrayEquals"}) // linears that share an input share its array
+    public boolean sameInput(Linear a, Linear b) {
+        return captured(a.name()) == captured(b.name()) && picked.get(a.name()) == picked.get(b.name());
+    }
+
+    private float[] captured(String linear) {
         float[] values = inputs.get(linear);
         if (values == null) {
             throw new IllegalArgumentException("calibration saw no input of " + linear);

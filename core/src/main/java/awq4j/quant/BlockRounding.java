@@ -38,8 +38,11 @@ final class BlockRounding {
         Folding.fold(group, scale, weights, touched);
     }
 
-    /** Why no packing holds this linear under the scheme, null if one does. */
-    static @Nullable String obstacle(Linear linear, QuantScheme scheme) {
+    /** Why a linear is not rounded: since it steers experts, or no packing holds it under the scheme; null if it is. */
+    static @Nullable String obstacle(BlockSpec spec, Linear linear, QuantScheme scheme) {
+        if (spec.steers(linear)) {
+            return "stays unquantized: it decides which experts a token goes to, or how much one counts";
+        }
         int size = scheme.groupSizeFor(linear.columns());
         Version version = Version.forBits(scheme.bits());
         int rows = linear.stored().rows();
@@ -57,7 +60,7 @@ final class BlockRounding {
      */
     @Nullable
     String round(Linear linear, float @Nullable [] clip) {
-        String obstacle = obstacle(linear, quantizer.scheme());
+        String obstacle = obstacle(spec, linear, quantizer.scheme());
         if (obstacle != null) {
             return obstacle;
         }

@@ -8,16 +8,13 @@ import awq4j.kernel.KvBuffer;
 import awq4j.kernel.KvBuffer.KvPrecision;
 import awq4j.model.Block;
 import awq4j.model.BlockSpec;
-import awq4j.model.Linear;
 import awq4j.model.ModelSpec;
 import awq4j.model.ScaleGroup.Inspect;
 import awq4j.model.StepBatch;
 import awq4j.model.Taps;
 import awq4j.model.Workspace;
 import java.util.Arrays;
-import java.util.HashMap;
-import java.util.LinkedHashMap;
-import java.util.Map;
+import java.util.function.IntUnaryOperator;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -80,33 +77,37 @@ public final class BlockRunner {
      * @throws UnsupportedModelException if a value overflows or is NaN; names block, place and token
      */
     public Captured capture(BlockSpec spec, BlockWeights weights, float[] hidden, int sequences, int length) {
+        return capture(spec, weights, hidden, sequences, length, false);
+    }
+
+    /**
+     * The same, perhaps with experts that see more than they would.
+     *
+     * @param everyExpert whether each expert is to see all tokens; those that were not sent to it change no output
+     */
+    public Captured capture(
+            BlockSpec spec, BlockWeights weights, float[] hidden, int sequences, int length, boolean everyExpert) {
         int tokens = Math.multiplyExact(sequences, length);
         if (sequences < 1 || length < 1 || hidden.length != Math.multiplyExact(tokens, model.hidden())) {
             throw new IllegalArgumentException("block " + spec.index() + ": " + sequences + " sequences of " + length
                     + " tokens take [" + tokens + ", " + model.hidden() + "] hidden states, found " + hidden.length
                     + " values");
         }
-        Map<String, float[]> distinct = inputsOf(spec, tokens);
+        var taps = new CaptureTaps(backend, spec, tokens, everyExpert);
         float[] outputs = new float[hidden.length];
         Block block = place(spec, weights);
         Room here = room(spec, length);
         for (int first = 0; first < sequences; first += here.sequences) {
             int from = first * length;
             StepBatch batch = here.batch(Math.min(here.sequences, sequences - first));
-            Taps taps = (point, value) -> {
-                float[] kept = distinct.get(point);
-                if (kept != null) {
-                    copyOut(value, kept, from);
-                }
-            };
             Buffer h = here.load(hidden, from, batch.rows(), model.hidden());
+            taps.batch(from);
             block.forward(here.work, batch, here.caches, h, taps);
             copyOut(h, outputs, from);
         }
-        distinct.forEach((point, values) ->
-                requireFinite(spec, "the input of " + point.replace(".input", ""), values, length, tokens));
-        requireFinite(spec, "its output", outputs, length, tokens);
-        return new Captured(new BlockCapture(sequences, length, byLinear(spec, distinct)), outputs);
+        BlockCapture capture = taps.capture(sequences, length);
+        requireFinite(spec, "its output", outputs, model.hidden(), row -> row, length);
+        return new Captured(capture, outputs);
     }
 
     /**
@@ -133,41 +134,25 @@ public final class BlockRunner {
         }
     }
 
-    /** Arrays for the inputs that differ, by the tap that shows them. */
-    private static Map<String, float[]> inputsOf(BlockSpec spec, int tokens) {
-        var distinct = new LinkedHashMap<String, float[]>();
-        for (Linear linear : spec.linears()) {
-            if (spec.source(linear).equals(linear)) {
-                distinct.put(linear.name() + ".input", new float[Math.multiplyExact(tokens, linear.columns())]);
-            }
-        }
-        return distinct;
-    }
-
-    private static Map<String, float[]> byLinear(BlockSpec spec, Map<String, float[]> distinct) {
-        var inputs = new HashMap<String, float[]>();
-        for (Linear linear : spec.linears()) {
-            inputs.put(
-                    linear.name(),
-                    java.util.Objects.requireNonNull(
-                            distinct.get(spec.source(linear).name() + ".input")));
-        }
-        return inputs;
-    }
-
     private void copyOut(Buffer from, float[] to, int row) {
         float[] values = new float[from.rows() * from.columns()];
         backend.read(from, values);
         System.arraycopy(values, 0, to, row * from.columns(), values.length);
     }
 
-    private static void requireFinite(BlockSpec spec, String what, float[] values, int length, int tokens) {
+    /**
+     * Refuses what no method can work with.
+     *
+     * @param values [rows, columns]
+     * @param token of a row
+     */
+    static void requireFinite(
+            BlockSpec spec, String what, float[] values, int columns, IntUnaryOperator token, int length) {
         int bad = Finite.firstNotFinite(values);
         if (bad >= 0) {
-            int columns = values.length / tokens;
-            int token = bad / columns;
+            int at = token.applyAsInt(bad / columns);
             throw new UnsupportedModelException("block " + spec.index() + ": " + what + " is " + values[bad]
-                    + " at sequence " + token / length + ", token " + token % length + ", channel " + bad % columns
+                    + " at sequence " + at / length + ", token " + at % length + ", channel " + bad % columns
                     + ", before anything was quantized: the model overflows on this calibration text");
         }
     }

@@ -60,8 +60,8 @@ public final class FromRecipe implements QuantMethod {
         var reports = new ArrayList<LinearReport>();
         for (Linear linear : spec.linears()) {
             String reason = reasons.get(linear.name());
-            reports.add(
-                    new LinearReport(linear.name(), rounding.rounded(linear) != null, reason, Double.NaN, Double.NaN));
+            reports.add(new LinearReport(
+                    linear.name(), rounding.rounded(linear) != null, reason, Double.NaN, Double.NaN, 0));
         }
         return rounding.finish(recipe, reports);
     }

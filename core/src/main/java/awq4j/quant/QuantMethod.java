@@ -11,6 +11,11 @@ public interface QuantMethod {
     /** Whether {@link #quantize} looks at what calibration saw; if not it may get {@link BlockCapture#NONE}. */
     boolean calibrated();
 
+    /** Whether it wants to see each expert of a mixture with all tokens, not only with those that are sent to it. */
+    default boolean everyExpert() {
+        return false;
+    }
+
     /**
      * About what {@link #quantize} takes for a block, the capture not included; for estimates of time.
      *

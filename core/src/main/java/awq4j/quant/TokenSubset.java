@@ -1,5 +1,7 @@
 package awq4j.quant;
 
+import awq4j.model.Linear;
+
 /**
  * Some of the calibration sequences, spread evenly over the set.
  *
@@ -17,25 +19,30 @@ record TokenSubset(BlockCapture capture, int[] chosen) {
     }
 
     /**
-     * The rows of these sequences.
+     * The rows of these sequences; of an expert's linear, which saw some tokens only, about as many of what it saw.
      *
      * @param linear whose input is wanted, with its number of columns
-     * @return [chosen.length * length, columns]; the captured array itself if all are chosen
+     * @return [rows, columns]; the captured array itself if all are chosen
      * @throws IllegalArgumentException if the input was not captured, or in another shape
      */
-    float[] input(awq4j.model.Linear linear) {
+    float[] input(Linear linear) {
         float[] all = capture.input(linear.name());
-        int size = Math.multiplyExact(capture.length(), linear.columns());
-        if (capture.tokens() == 0 || all.length != Math.multiplyExact(capture.sequences(), size)) {
+        int columns = linear.columns();
+        int seen = all.length / columns;
+        if (capture.tokens() == 0 || all.length % columns != 0 || seen > capture.tokens()) {
             throw new IllegalArgumentException("calibration input of " + linear.name() + ": expected ["
-                    + capture.tokens() + ", " + linear.columns() + "], found " + all.length + " values");
+                    + capture.tokens() + ", " + columns + "], found " + all.length + " values");
         }
-        if (chosen.length == capture.sequences()) {
+        int rows = chosen.length * capture.length();
+        if (seen <= rows && seen < capture.tokens() || chosen.length == capture.sequences()) {
             return all;
         }
-        float[] some = new float[chosen.length * size];
-        for (int i = 0; i < chosen.length; i++) {
-            System.arraycopy(all, chosen[i] * size, some, i * size, size);
+        float[] some = new float[rows * columns];
+        for (int i = 0; i < rows; i++) {
+            int row = seen == capture.tokens()
+                    ? chosen[i / capture.length()] * capture.length() + i % capture.length()
+                    : (int) ((long) i * seen / rows);
+            System.arraycopy(all, row * columns, some, i * columns, columns);
         }
         return some;
     }

@@ -211,7 +211,8 @@ class AwqTest {
                             false,
                             "stays unquantized: 64 x 96 does not fit packing gemm with groups of 64",
                             0,
-                            0));
+                            0,
+                            SEQUENCES * LENGTH));
             assertThat(result.changed()).doesNotContainKey(output + ".weight");
         }
     }
@@ -249,7 +250,8 @@ class AwqTest {
                             false,
                             "stays unquantized: the range of a group is beyond float16 scales",
                             0,
-                            0));
+                            0,
+                            SEQUENCES * LENGTH));
             assertThat(report(result, block.name("mlp.gate_proj")).quantized()).isTrue();
         }
     }

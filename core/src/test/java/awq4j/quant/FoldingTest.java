@@ -31,7 +31,19 @@ class FoldingTest {
     private static final double TOLERANCE = 1e-4;
 
     @ParameterizedTest
-    @ValueSource(strings = {"llama_mha", "llama_gqa", "llama_tied_bias", "qwen2", "qwen3", "mistral_sw", "opt"})
+    @ValueSource(
+            strings = {
+                "llama_mha",
+                "llama_gqa",
+                "llama_tied_bias",
+                "qwen2",
+                "qwen3",
+                "mistral_sw",
+                "opt",
+                "mixtral",
+                "qwen2_moe",
+                "qwen3_moe"
+            })
     void foldedBlockComputesTheSame(String folder) {
         try (Checkpoint checkpoint = Checkpoints.open(Golden.path("models/" + folder));
                 Backend backend = CpuBackend.open(CpuOptions.DEFAULT)) {

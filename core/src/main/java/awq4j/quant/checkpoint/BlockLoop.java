@@ -82,8 +82,13 @@ final class BlockLoop {
         float @Nullable [] next = null;
         Calibration calibration = settings.calibration();
         if (hidden != null && calibration != null) {
-            BlockRunner.Captured captured =
-                    runner.capture(spec, weights, hidden, calibration.sequences().length, calibration.length());
+            BlockRunner.Captured captured = runner.capture(
+                    spec,
+                    weights,
+                    hidden,
+                    calibration.sequences().length,
+                    calibration.length(),
+                    settings.method().everyExpert());
             capture = captured.capture();
             next = captured.outputs();
         }

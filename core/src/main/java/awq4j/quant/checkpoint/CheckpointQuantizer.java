@@ -3,6 +3,7 @@ package awq4j.quant.checkpoint;
 import awq4j.format.Checkpoint;
 import awq4j.format.Checkpoints;
 import awq4j.format.UnsupportedModelException;
+import awq4j.model.Mlp;
 import awq4j.model.ModelSpec;
 import awq4j.model.family.Families;
 import awq4j.quant.MemoryEstimate;
@@ -75,9 +76,6 @@ public final class CheckpointQuantizer {
         try (Checkpoint source = Checkpoints.open(settings.source())) {
             requirePlain(source);
             ModelSpec model = Families.spec(source);
-            if (model.blocks().stream().anyMatch(block -> block.mlp() instanceof awq4j.model.Mlp.Experts)) {
-                throw new UnsupportedModelException("quantizing a model with experts is not supported yet");
-            }
             Sizes sizes = Sizes.of(source, model, settings.scheme());
             requireFits(source, model, sizes);
             OutputFolder output = OutputFolder.of(settings.output(), settings.source(), settings.force());
@@ -114,6 +112,11 @@ public final class CheckpointQuantizer {
             throw new IllegalArgumentException("no linear of " + source.path() + " divides into groups of "
                     + settings.scheme().groupSize() + ": " + first.name() + " has " + first.columns()
                     + " columns; choose a smaller group size");
+        }
+        if (settings.method().everyExpert()
+                && model.blocks().stream().noneMatch(block -> block.mlp() instanceof Mlp.Experts)) {
+            throw new IllegalArgumentException(
+                    "every expert was to see all calibration tokens, but " + source.path() + " has no experts");
         }
         Calibration calibration = settings.calibration();
         if (calibration == null || !settings.method().calibrated()) {
@@ -175,7 +178,8 @@ public final class CheckpointQuantizer {
     private MemoryEstimate memory(ModelSpec model) {
         Calibration calibration = settings.calibration();
         long tokens = calibration == null || !settings.method().calibrated() ? 0 : calibration.tokens();
-        MemoryEstimate memory = MemoryEstimate.of(model, tokens);
+        MemoryEstimate memory =
+                MemoryEstimate.of(model, tokens, settings.method().everyExpert());
         long heap = Runtime.getRuntime().maxMemory();
         if (memory.block() + memory.activations() > heap * USABLE_HEAP) {
             String wanted = "quantizing needs about " + mebibytes(memory.total()) + " MiB of memory ("

@@ -17,6 +17,7 @@ import org.jspecify.annotations.Nullable;
  *
  * @param name for reports, for example {@code awq}
  * @param calibrated whether it looks at activations
+ * @param everyExpert whether it wants experts to see all calibration tokens
  * @param settings what distinguishes two runs of it, in words; goes into reports, and an interrupted run is continued
  *     only with the same
  * @param recipe the only model and scheme it is good for, null for any
@@ -25,6 +26,7 @@ import org.jspecify.annotations.Nullable;
 public record MethodChoice(
         String name,
         boolean calibrated,
+        boolean everyExpert,
         SortedMap<String, String> settings,
         RecipeFile.@Nullable Header recipe,
         Function<BlockRunner, QuantMethod> method) {
@@ -36,7 +38,7 @@ public record MethodChoice(
     /** A method and its settings. */
     public static MethodChoice of(
             String name, boolean calibrated, Map<String, String> settings, Function<BlockRunner, QuantMethod> method) {
-        return new MethodChoice(name, calibrated, new TreeMap<>(settings), null, method);
+        return new MethodChoice(name, calibrated, false, new TreeMap<>(settings), null, method);
     }
 
     /** Plain rounding to nearest. */
@@ -46,14 +48,18 @@ public record MethodChoice(
 
     /** Activation-aware scales and clips. */
     public static MethodChoice awq(Awq.Settings settings) {
-        return of(
-                "awq",
-                true,
-                Map.of(
-                        "scaling", settings.scaling().name().toLowerCase(Locale.ROOT),
-                        "clip", Boolean.toString(settings.clip()),
-                        "search tokens", Integer.toString(settings.searchTokens())),
-                runner -> new Awq(runner, settings));
+        var words = new TreeMap<String, String>();
+        words.put("scaling", settings.scaling().name().toLowerCase(Locale.ROOT));
+        words.put("clip", Boolean.toString(settings.clip()));
+        words.put("search tokens", Integer.toString(settings.searchTokens()));
+        // only where they differ: most models have no experts
+        if (settings.everyExpert()) {
+            words.put("every expert", "true");
+        }
+        if (settings.expertTokens() != Awq.Settings.DEFAULT_EXPERT_TOKENS) {
+            words.put("expert tokens", Integer.toString(settings.expertTokens()));
+        }
+        return new MethodChoice("awq", true, settings.everyExpert(), words, null, runner -> new Awq(runner, settings));
     }
 
     /** Carries out a recipe; needs no calibration. The recipe must stay open. */
@@ -62,6 +68,7 @@ public record MethodChoice(
         settings.put("recipe", recipe.sha256());
         return new MethodChoice(
                 recipe.header().method(),
+                false,
                 false,
                 settings,
                 recipe.header(),

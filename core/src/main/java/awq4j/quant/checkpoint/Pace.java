@@ -61,8 +61,8 @@ record Pace(double productsPerSecond, double roundingsPerSecond) {
         long tokens = calibration == null || !method.calibrated() ? 0 : calibration.tokens();
         var effort = new Effort(0, 0);
         for (BlockSpec block : blocks) {
-            effort = effort.plus(new Effort((double) ParameterCount.of(block) * tokens, 0))
-                    .plus(method.effort(block, tokens));
+            long run = ParameterCount.of(block) - (method.everyExpert() ? 0 : ParameterCount.idle(block));
+            effort = effort.plus(new Effort((double) run * tokens, 0)).plus(method.effort(block, tokens));
         }
         double seconds = effort.products() / productsPerSecond + effort.roundings() / roundingsPerSecond;
         return Duration.ofMillis((long) (1000 * REST * seconds));

@@ -18,6 +18,7 @@ import org.jspecify.annotations.Nullable;
  * @param settings of the method
  * @param calibration null if the method saw no text
  * @param linears of all blocks, in the order in which they run
+ * @param experts of all blocks that have experts, with what calibration showed them; none without calibration
  * @param seconds by stage; blocks of an interrupted run count with what they took then
  * @param peakHeapBytes most that lay on the Java heap at any time, garbage included; of the last run
  */
@@ -33,6 +34,7 @@ public record QuantizationReport(
         Calibration.@Nullable Provenance calibration,
         Result result,
         List<LinearOutcome> linears,
+        List<ExpertTokens> experts,
         Map<String, Double> seconds,
         long peakHeapBytes) {
     /** The file's name. */
@@ -42,6 +44,7 @@ public record QuantizationReport(
     public QuantizationReport {
         settings = java.util.Collections.unmodifiableMap(new java.util.TreeMap<>(settings));
         linears = List.copyOf(linears);
+        experts = List.copyOf(experts);
         seconds = java.util.Collections.unmodifiableMap(new LinkedHashMap<>(seconds));
     }
 
@@ -86,6 +89,7 @@ public record QuantizationReport(
      * @param lossBefore mean squared error of its output over the calibration tokens with plain rounding; null if not
      *     measured
      * @param lossAfter the same with what the method chose
+     * @param tokens calibration tokens that it saw
      */
     public record LinearOutcome(
             int block,
@@ -93,7 +97,8 @@ public record QuantizationReport(
             boolean quantized,
             @Nullable String note,
             @Nullable Double lossBefore,
-            @Nullable Double lossAfter) {
+            @Nullable Double lossAfter,
+            int tokens) {
         static LinearOutcome of(int block, LinearReport report) {
             return new LinearOutcome(
                     block,
@@ -101,11 +106,26 @@ public record QuantizationReport(
                     report.quantized(),
                     report.reason(),
                     finite(report.lossBefore()),
-                    finite(report.lossAfter()));
+                    finite(report.lossAfter()),
+                    report.tokens());
         }
 
         private static @Nullable Double finite(double value) {
             return Double.isFinite(value) ? value : null;
+        }
+    }
+
+    /**
+     * How calibration tokens came to the experts of a block.
+     *
+     * @param tokens that each expert saw, by its number
+     * @param tooFew numbers of the experts that saw too few to be searched, and were rounded plainly
+     */
+    public record ExpertTokens(int block, List<Integer> tokens, List<Integer> tooFew) {
+        /** Copies the lists. */
+        public ExpertTokens {
+            tokens = List.copyOf(tokens);
+            tooFew = List.copyOf(tooFew);
         }
     }
 

@@ -4,10 +4,12 @@ import awq4j.format.Checkpoint;
 import awq4j.format.awq.AwqPacking.Version;
 import awq4j.format.safetensors.SafetensorsWriter.Source;
 import awq4j.model.BlockSpec;
+import awq4j.model.Mlp;
 import awq4j.model.ModelSpec;
 import awq4j.model.ParameterCount;
 import awq4j.quant.LinearReport;
 import awq4j.quant.QuantScheme;
+import awq4j.quant.checkpoint.QuantizationReport.ExpertTokens;
 import awq4j.quant.checkpoint.QuantizationReport.LinearOutcome;
 import java.lang.management.ManagementFactory;
 import java.lang.management.MemoryPoolMXBean;
@@ -15,6 +17,9 @@ import java.lang.management.MemoryType;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
+import java.util.stream.Collectors;
+import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
 
 /** Gathers what a report says. */
@@ -50,8 +55,34 @@ record ReportWriter(
                 calibration == null || !settings.method().calibrated() ? null : calibration.provenance(),
                 result(assembly, linears),
                 linears,
+                experts(assembly),
                 seconds,
                 peakHeapBytes());
+    }
+
+    private List<ExpertTokens> experts(Assembly assembly) {
+        var experts = new ArrayList<ExpertTokens>();
+        if (!settings.method().calibrated()) {
+            return experts;
+        }
+        for (BlockSpec spec : model.blocks()) {
+            if (spec.mlp() instanceof Mlp.Experts mixture) {
+                Map<String, LinearReport> reports = assembly.block(spec.index()).reports().stream()
+                        .collect(Collectors.toMap(LinearReport::name, report -> report));
+                List<LinearReport> each = mixture.experts().stream()
+                        .map(expert ->
+                                Objects.requireNonNull(reports.get(expert.down().name())))
+                        .toList();
+                experts.add(new ExpertTokens(
+                        spec.index(),
+                        each.stream().map(LinearReport::tokens).toList(),
+                        IntStream.range(0, each.size())
+                                .filter(e -> each.get(e).sawTooFew())
+                                .boxed()
+                                .toList()));
+            }
+        }
+        return experts;
     }
 
     private QuantizationReport.Model modelFigures() {

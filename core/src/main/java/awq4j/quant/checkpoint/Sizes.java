@@ -25,7 +25,7 @@ record Sizes(long packed, long other, int quantizable) {
         long packed = 0;
         Set<String> packedNames = new HashSet<>();
         for (BlockSpec block : model.blocks()) {
-            for (StoredMatrix matrix : StoredMatrix.of(block.linears())) {
+            for (StoredMatrix matrix : StoredMatrix.of(block.quantizable())) {
                 if (fits(matrix, scheme)) {
                     packed += packed(matrix, scheme);
                     packedNames.add(matrix.name() + ".weight");
