@@ -6,7 +6,6 @@ import awq4j.format.Checkpoints;
 import awq4j.format.Config;
 import awq4j.format.MalformedFileException;
 import awq4j.format.UnsupportedModelException;
-import awq4j.format.safetensors.SafetensorsFolder;
 import awq4j.model.ModelSpec;
 import awq4j.model.TensorCheck;
 import awq4j.model.family.Families;
@@ -62,7 +61,7 @@ record Inspection(
         try (Checkpoint checkpoint = Checkpoints.open(folder)) {
             return of(folder, config, checkpoint);
         } catch (UnsupportedModelException e) {
-            if (!SafetensorsFolder.present(folder)) {
+            if (!Checkpoints.hasTensors(folder)) {
                 throw e;
             }
             var stored = StoredTensors.of(folder);

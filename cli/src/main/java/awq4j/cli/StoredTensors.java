@@ -1,8 +1,10 @@
 package awq4j.cli;
 
+import awq4j.format.Checkpoints;
+import awq4j.format.TensorFile;
+import awq4j.format.TensorFolder;
 import awq4j.format.packed.PackedFile;
 import awq4j.format.safetensors.SafetensorsFile;
-import awq4j.format.safetensors.SafetensorsFolder;
 import awq4j.tensor.Shape;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -11,6 +13,7 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.TreeMap;
 
 /**
@@ -32,10 +35,11 @@ record StoredTensors(Map<String, Long> files, List<Row> tensors) {
 
     /** What the headers of a model folder list. */
     static StoredTensors of(Path folder) throws IOException {
-        if (!SafetensorsFolder.present(folder)) {
+        Optional<TensorFolder> found = Checkpoints.tensors(folder);
+        if (found.isEmpty()) {
             return ofFile(PackedFile.of(folder));
         }
-        try (var opened = SafetensorsFolder.open(folder)) {
+        try (TensorFolder opened = found.get()) {
             return of(opened.files());
         }
     }
@@ -47,10 +51,10 @@ record StoredTensors(Map<String, Long> files, List<Row> tensors) {
         }
     }
 
-    private static StoredTensors of(List<SafetensorsFile> opened) throws IOException {
+    private static StoredTensors of(List<? extends TensorFile> opened) throws IOException {
         var files = new LinkedHashMap<String, Long>();
         var rows = new ArrayList<Row>();
-        for (SafetensorsFile file : opened) {
+        for (TensorFile file : opened) {
             files.put(String.valueOf(file.path().getFileName()), Files.size(file.path()));
             for (String name : file.names()) {
                 rows.add(new Row(name, file.dtypeName(name), file.shape(name), file.sizeBytes(name)));

@@ -215,11 +215,12 @@ class InspectCommandTest {
     @Test
     void weightsOfAnotherFormatAreNamed() throws IOException {
         Files.writeString(folder.resolve("config.json"), "{}");
-        Files.writeString(folder.resolve("pytorch_model.bin"), "x");
+        Files.writeString(folder.resolve("a.pt"), "x");
+        Files.writeString(folder.resolve("b.pt"), "x");
         var program = Program.run("inspect", folder);
         assertThat(program.code()).isEqualTo(1);
         assertThat(program.err())
-                .contains("weights come as pytorch_model.bin; supported: model.safetensors, or shards with");
+                .contains("weights come as a.pt, b.pt; expected model.safetensors or pytorch_model.bin");
     }
 
     @Test

@@ -2,6 +2,7 @@ package awq4j.format;
 
 import awq4j.format.gguf.GgufCheckpoint;
 import awq4j.format.packed.PackedFile;
+import awq4j.format.pickle.PickleFolder;
 import awq4j.format.safetensors.SafetensorsFolder;
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -9,6 +10,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Locale;
+import java.util.Optional;
 import java.util.stream.Stream;
 
 /** Opens what people have. */
@@ -19,38 +21,84 @@ public final class Checkpoints {
     private Checkpoints() {}
 
     /**
-     * Opens a model folder in Hugging Face's form, {@code config.json} and safetensors, plain or packed, or
-     * {@code awq4j.packed} in their place; or a GGUF file, of a model in several parts any of them.
+     * Opens a model folder in Hugging Face's form, {@code config.json} and safetensors or files of PyTorch, plain or
+     * packed, or {@code awq4j.packed} in their place; or one file of PyTorch with {@code config.json} beside it; or a GGUF
+     * file, of a model in several parts any of them. Safetensors are preferred where both are.
      *
      * @throws MalformedFileException if the folder or a file in it is not what it should be
      * @throws UnsupportedModelException if its files are of a kind that is not read
      */
-    public static Checkpoint open(Path folder) {
-        if (!Files.exists(folder)) {
-            throw new MalformedFileException(folder, -1, "no such folder or file: " + folder.toAbsolutePath());
+    public static Checkpoint open(Path path) {
+        if (!Files.exists(path)) {
+            throw new MalformedFileException(path, -1, "no such folder or file: " + path.toAbsolutePath());
         }
-        if (isGguf(folder)) {
-            return GgufCheckpoint.open(folder);
+        if (isGguf(path)) {
+            return GgufCheckpoint.open(path);
         }
-        if (!Files.isDirectory(folder)) {
+        if (isPickle(path)) {
+            Path folder = path.toAbsolutePath().getParent();
+            return open(path, folder == null ? path : folder);
+        }
+        if (!Files.isDirectory(path)) {
             throw new MalformedFileException(
-                    folder,
+                    path,
                     -1,
                     "expected a model folder with " + CONFIG + " and .safetensors files, or a .gguf file, found another"
                             + " file");
         }
+        Config config = config(path);
+        Optional<TensorFolder> tensors = tensors(path);
+        if (tensors.isEmpty()) {
+            if (PackedFile.present(path)) {
+                return PackedCheckpoint.open(path, config);
+            }
+            throw noTensors(path);
+        }
+        return HuggingFaceCheckpoint.open(path, config, tensors.get());
+    }
+
+    /**
+     * Opens the weights in one file of PyTorch.
+     *
+     * @param folder has the configuration, and the tokenizer
+     * @throws MalformedFileException if a file is not what it should be
+     * @throws UnsupportedModelException if the weights are of a kind that is not read
+     */
+    public static Checkpoint open(Path file, Path folder) {
+        Config config = config(folder);
+        return HuggingFaceCheckpoint.open(folder, config, PickleFolder.of(folder, file));
+    }
+
+    /**
+     * The tensors of a model folder without its configuration: safetensors, else files of PyTorch; empty if it has
+     * neither.
+     *
+     * @throws MalformedFileException if a file is not what it should be
+     */
+    public static Optional<TensorFolder> tensors(Path folder) {
+        if (SafetensorsFolder.present(folder)) {
+            return Optional.of(SafetensorsFolder.open(folder));
+        }
+        return PickleFolder.present(folder) ? Optional.of(PickleFolder.open(folder)) : Optional.empty();
+    }
+
+    /** Whether {@link #tensors} finds any. */
+    public static boolean hasTensors(Path folder) {
+        return SafetensorsFolder.present(folder) || PickleFolder.present(folder);
+    }
+
+    private static Config config(Path folder) {
         if (!Files.isRegularFile(folder.resolve(CONFIG))) {
+            PickleFolder.refuseOriginals(folder); // they have no config.json, and are told in better words
             throw new MalformedFileException(
                     folder, -1, "expected a model folder, found no " + CONFIG + " in " + folder.toAbsolutePath());
         }
-        Config config = Config.read(folder.resolve(CONFIG));
-        if (!SafetensorsFolder.present(folder)) {
-            if (PackedFile.present(folder)) {
-                return PackedCheckpoint.open(folder, config);
-            }
-            throw noTensors(folder);
-        }
-        return HuggingFaceCheckpoint.open(folder, config);
+        return Config.read(folder.resolve(CONFIG));
+    }
+
+    /** Whether a path is a file that is named as PyTorch's are. */
+    public static boolean isPickle(Path path) {
+        return PickleFolder.isPickle(path) && Files.isRegularFile(path);
     }
 
     /** Whether a path is a file that is named as GGUF files are. */
@@ -79,6 +127,6 @@ public final class Checkpoints {
                     folder, -1, "has " + CONFIG + " but no weights: expected model.safetensors or its index");
         }
         return new UnsupportedModelException(folder.getFileName() + ": weights come as " + String.join(", ", others)
-                + "; supported: model.safetensors, or shards with model.safetensors.index.json");
+                + "; expected model.safetensors or pytorch_model.bin, the index of one in shards, or exactly one file");
     }
 }

@@ -1,8 +1,6 @@
 package awq4j.format;
 
 import awq4j.format.awq.AwqPacking;
-import awq4j.format.safetensors.SafetensorsFile;
-import awq4j.format.safetensors.SafetensorsFolder;
 import awq4j.tensor.DType;
 import awq4j.tensor.Tensor;
 import awq4j.weight.Weight;
@@ -14,24 +12,33 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.stream.Stream;
 
-/** A folder with {@code config.json} and safetensors. */
+/** A folder with {@code config.json} and tensors in files of one kind. */
 final class HuggingFaceCheckpoint implements Checkpoint {
     private final Path path;
     private final Config config;
     private final Optional<Quantization> quantization;
-    private final SafetensorsFolder tensors;
+    private final TensorFolder tensors;
 
-    private HuggingFaceCheckpoint(
-            Path path, Config config, Optional<Quantization> quantization, SafetensorsFolder tensors) {
+    private HuggingFaceCheckpoint(Path path, Config config, Optional<Quantization> quantization, TensorFolder tensors) {
         this.path = path;
         this.config = config;
         this.quantization = quantization;
         this.tensors = tensors;
     }
 
-    static HuggingFaceCheckpoint open(Path folder, Config config) {
-        Optional<Quantization> quantization = QuantizationConfig.of(folder, config);
-        return new HuggingFaceCheckpoint(folder, config, quantization, SafetensorsFolder.open(folder));
+    /** @param tensors closed with the checkpoint, and if there is none */
+    static HuggingFaceCheckpoint open(Path folder, Config config, TensorFolder tensors) {
+        boolean opened = false;
+        try {
+            Optional<Quantization> quantization = QuantizationConfig.of(folder, config);
+            var checkpoint = new HuggingFaceCheckpoint(folder, config, quantization, tensors);
+            opened = true;
+            return checkpoint;
+        } finally {
+            if (!opened) {
+                tensors.close();
+            }
+        }
     }
 
     @Override
@@ -114,7 +121,7 @@ final class HuggingFaceCheckpoint implements Checkpoint {
 
     @Override
     public List<Path> files() {
-        return Stream.concat(Stream.of(config.file()), tensors.files().stream().map(SafetensorsFile::path))
+        return Stream.concat(Stream.of(config.file()), tensors.files().stream().map(TensorFile::path))
                 .toList();
     }
 

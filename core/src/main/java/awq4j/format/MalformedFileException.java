@@ -50,6 +50,11 @@ public final class MalformedFileException extends RuntimeException {
         return offset;
     }
 
+    /** A name as messages show it: an untrusted one may be long. */
+    public static String shown(String name) {
+        return name.length() <= 120 ? name : name.substring(0, 120) + "...";
+    }
+
     /** Names in files are untrusted: none may move the cursor of whoever prints the message. */
     static String oneLine(String message) {
         return message.replaceAll("[\\x00-\\x1f\\x7f-\\x9f]", "?");

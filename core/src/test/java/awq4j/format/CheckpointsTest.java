@@ -62,7 +62,8 @@ class CheckpointsTest {
         assertThatThrownBy(() -> Checkpoints.open(folder))
                 .isInstanceOf(UnsupportedModelException.class)
                 .hasMessage(folder.getFileName() + ": weights come as other.safetensors, weights-f32.safetensors;"
-                        + " supported: model.safetensors, or shards with model.safetensors.index.json");
+                        + " expected model.safetensors or pytorch_model.bin, the index of one in shards, or exactly one"
+                        + " file");
     }
 
     /** Every packed linear, by the formula of the format and against the file's own bytes. */

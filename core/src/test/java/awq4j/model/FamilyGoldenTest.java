@@ -24,6 +24,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.MethodSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
@@ -155,15 +156,17 @@ class FamilyGoldenTest {
         }
     }
 
-    @Test
-    void shardsOfBfloat16GiveTheReferencesLogits() {
+    /** In both files of reduced precision. */
+    @ParameterizedTest
+    @CsvSource({"bf16_sharded,bf16_weights_fp32_compute_logits", "fp16_bin,fp16_weights_fp32_compute_logits"})
+    void shardsAndFilesOfPyTorchGiveTheReferencesLogits(String name, String logits) {
         for (Backend backend : BACKENDS) {
             Path formats = GoldenModel.folder("models/checkpoint_formats");
-            try (var model = GoldenModel.open(formats.resolve("bf16_sharded"), backend)) {
+            try (var model = GoldenModel.open(formats.resolve(name), backend)) {
                 int[] tokens = tokens("llama_mha");
                 assertClose(
                         model.run(tokens, tokens.length, KvPrecision.F32).logits(),
-                        GoldenModel.floats(formats.resolve("io.safetensors"), "bf16_weights_fp32_compute_logits"),
+                        GoldenModel.floats(formats.resolve("io.safetensors"), logits),
                         LOGITS,
                         "logits");
             }

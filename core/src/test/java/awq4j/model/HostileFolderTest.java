@@ -112,7 +112,7 @@ class HostileFolderTest {
         Files.writeString(folder.resolve("config.json"), "{}");
         refused("has config.json but no weights: expected model.safetensors or its index");
         Files.writeString(folder.resolve("pytorch_model.bin"), "x");
-        refused("weights come as pytorch_model.bin; supported: model.safetensors, or shards");
+        refused("pytorch_model.bin @ 0: expected a PyTorch file, has 1 bytes");
     }
 
     @Test

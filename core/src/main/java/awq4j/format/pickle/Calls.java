@@ -100,8 +100,8 @@ final class Calls {
         if (!known.equals(storage)) {
             throw wrong(
                     at,
-                    "has storage " + shown(key) + " as " + type + " of " + storage.bytes() + " bytes and as "
-                            + known.type() + " of " + known.bytes());
+                    "has storage " + MalformedFileException.shown(key) + " as " + type + " of " + storage.bytes()
+                            + " bytes and as " + known.type() + " of " + known.bytes());
         }
         return known;
     }
@@ -245,10 +245,6 @@ final class Calls {
             case Sequence(List<PickleValue> items) -> items;
             default -> throw wrong(at, "expected a tuple or a list");
         };
-    }
-
-    static String shown(String text) {
-        return text.length() <= 100 ? text : text.substring(0, 100) + "...";
     }
 
     private MalformedFileException wrong(long at, String message) {

@@ -98,13 +98,16 @@ record Container(PickleValue root, Map<String, Entry> places) {
                 Entry place = entries.get(folder + "data/" + storage.key());
                 if (place == null) {
                     throw new MalformedFileException(
-                            file, -1, "has no entry data/" + Calls.shown(storage.key()) + ", which its tensors lie in");
+                            file,
+                            -1,
+                            "has no entry data/" + MalformedFileException.shown(storage.key())
+                                    + ", which its tensors lie in");
                 }
                 if (place.bytes() < storage.bytes()) {
                     throw new MalformedFileException(
                             file,
                             place.offset(),
-                            "storage " + Calls.shown(storage.key()) + " takes " + storage.bytes()
+                            "storage " + MalformedFileException.shown(storage.key()) + " takes " + storage.bytes()
                                     + " bytes, its entry has " + place.bytes());
                 }
                 places.put(storage.key(), place);
@@ -174,19 +177,24 @@ record Container(PickleValue root, Map<String, Entry> places) {
                     throw new MalformedFileException(
                             file,
                             at,
-                            "storage " + Calls.shown(text) + " should have " + storage.bytes() / elementBytes
-                                    + " elements, has " + Long.toUnsignedString(count));
+                            "storage " + MalformedFileException.shown(text) + " should have "
+                                    + storage.bytes() / elementBytes + " elements, has "
+                                    + Long.toUnsignedString(count));
                 }
                 long begin = bytes.position();
                 bytes.skip(storage.bytes());
                 if (places.put(text, new Entry(begin, storage.bytes())) != null) {
-                    throw new MalformedFileException(file, keysAt, "lists storage " + Calls.shown(text) + " twice");
+                    throw new MalformedFileException(
+                            file, keysAt, "lists storage " + MalformedFileException.shown(text) + " twice");
                 }
             }
             for (String key : storages.keySet()) {
                 if (!places.containsKey(key)) {
                     throw new MalformedFileException(
-                            file, keysAt, "does not list storage " + Calls.shown(key) + ", which its tensors lie in");
+                            file,
+                            keysAt,
+                            "does not list storage " + MalformedFileException.shown(key)
+                                    + ", which its tensors lie in");
                 }
             }
             return places;

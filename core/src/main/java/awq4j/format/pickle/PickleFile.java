@@ -1,6 +1,7 @@
 package awq4j.format.pickle;
 
 import awq4j.format.MalformedFileException;
+import awq4j.format.TensorFile;
 import awq4j.format.UnsupportedModelException;
 import awq4j.format.pickle.PickleValue.TensorView;
 import awq4j.tensor.DType;
@@ -25,7 +26,7 @@ import java.util.Set;
  * <p>The structure is read and checked whole when the file is opened; the data is touched only when read. Nothing is
  * built or called that the file names: see {@link PickleValue} for what it can hold. Safe for use by several threads.
  */
-public final class PickleFile implements AutoCloseable {
+public final class PickleFile implements TensorFile {
     private final Path path;
     private final Arena arena;
     private final PickleValue root;
@@ -68,6 +69,7 @@ public final class PickleFile implements AutoCloseable {
     }
 
     /** The file. */
+    @Override
     public Path path() {
         return path;
     }
@@ -82,21 +84,25 @@ public final class PickleFile implements AutoCloseable {
      * state_dict}, {@code model} or {@code module}; a {@code module.} that stands before all names is taken off. Empty if
      * there is no such dict.
      */
+    @Override
     public Set<String> names() {
         return stateDict.keySet();
     }
 
     /** Bytes that the tensor takes in row-major order. */
+    @Override
     public long sizeBytes(String name) {
         return view(name).sizeBytes();
     }
 
     /** The element type: {@link DType}'s name, or PyTorch's for one that is none of those. */
+    @Override
     public String dtypeName(String name) {
         return view(name).dtypeName();
     }
 
     /** The tensor's extents. */
+    @Override
     public Shape shape(String name) {
         return view(name).shape();
     }
@@ -106,6 +112,7 @@ public final class PickleFile implements AutoCloseable {
      *
      * @throws IllegalArgumentException if there is none of that name
      */
+    @Override
     public Tensor tensor(String name) {
         return store.tensor(name, view(name));
     }

@@ -234,7 +234,7 @@ final class Unpickler {
     private void name(String module, String name) {
         Name value = new Name(module, name);
         if (!Globals.known(value)) {
-            throw wrong("names " + Calls.shown(module) + "." + Calls.shown(name)
+            throw wrong("names " + MalformedFileException.shown(module) + "." + MalformedFileException.shown(name)
                     + ", which no checkpoint of tensors needs; nothing was done with it. Save model.state_dict() alone,"
                     + " or as safetensors");
         }

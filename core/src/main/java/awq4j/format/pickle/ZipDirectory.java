@@ -117,18 +117,19 @@ final class ZipDirectory {
                 local = local == IN_EXTRA ? extra.signed64() : local;
             }
             if (method != 0 || (flags & 1) != 0) {
-                throw new UnsupportedModelException(file.getFileName() + ": entry " + Calls.shown(name) + " is "
-                        + ((flags & 1) != 0 ? "encrypted" : "compressed")
-                        + ", so it cannot be mapped; PyTorch stores entries as they are (zip -0 does, too)");
+                throw new UnsupportedModelException(
+                        file.getFileName() + ": entry " + MalformedFileException.shown(name) + " is "
+                                + ((flags & 1) != 0 ? "encrypted" : "compressed")
+                                + ", so it cannot be mapped; PyTorch stores entries as they are (zip -0 does, too)");
             }
             if (compressed != size) {
                 throw wrong(
                         at,
-                        "entry " + Calls.shown(name) + " is stored as it is, but has " + compressed + " bytes of "
-                                + size);
+                        "entry " + MalformedFileException.shown(name) + " is stored as it is, but has " + compressed
+                                + " bytes of " + size);
             }
             if (entries.put(name, place(name, local, size, start, at)) != null) {
-                throw wrong(at, "has two entries " + Calls.shown(name));
+                throw wrong(at, "has two entries " + MalformedFileException.shown(name));
             }
         }
         return Collections.unmodifiableMap(entries);
@@ -136,29 +137,29 @@ final class ZipDirectory {
 
     /** The extra field that holds the sizes which do not fit their 32 bits. */
     private FileBytes extra64(long from, long to, String name) {
-        FileBytes extra = bytes(from, to, "the extra field of entry " + Calls.shown(name));
+        FileBytes extra = bytes(from, to, "the extra field of entry " + MalformedFileException.shown(name));
         while (extra.remaining() >= 4) {
             int id = extra.unsigned16();
             int length = extra.unsigned16();
             if (id == EXTRA_64) {
                 long begin = extra.position();
                 extra.skip(length);
-                return bytes(begin, begin + length, "the 64-bit field of entry " + Calls.shown(name));
+                return bytes(begin, begin + length, "the 64-bit field of entry " + MalformedFileException.shown(name));
             }
             extra.skip(length);
         }
-        throw wrong(from, "entry " + Calls.shown(name) + " has no 64-bit sizes where its own say so");
+        throw wrong(from, "entry " + MalformedFileException.shown(name) + " has no 64-bit sizes where its own say so");
     }
 
     private Entry place(String name, long local, long size, long directory, long at) {
         if (local < 0 || size < 0 || local > directory - 30) {
             throw wrong(
                     at,
-                    "entry " + Calls.shown(name) + " should begin before the directory at " + directory + ", begins at "
-                            + Long.toUnsignedString(local));
+                    "entry " + MalformedFileException.shown(name) + " should begin before the directory at " + directory
+                            + ", begins at " + Long.toUnsignedString(local));
         }
-        FileBytes header = bytes(local, directory, "the header of entry " + Calls.shown(name));
-        expect(header, LOCAL, local, "entry " + Calls.shown(name));
+        FileBytes header = bytes(local, directory, "the header of entry " + MalformedFileException.shown(name));
+        expect(header, LOCAL, local, "entry " + MalformedFileException.shown(name));
         header.skip(22);
         int nameBytes = header.unsigned16();
         int extraBytes = header.unsigned16();
@@ -166,8 +167,8 @@ final class ZipDirectory {
         if (offset > directory || size > directory - offset) {
             throw wrong(
                     local,
-                    "entry " + Calls.shown(name) + " has " + Long.toUnsignedString(size) + " bytes at " + offset
-                            + ", the directory begins at " + directory);
+                    "entry " + MalformedFileException.shown(name) + " has " + Long.toUnsignedString(size) + " bytes at "
+                            + offset + ", the directory begins at " + directory);
         }
         return new Entry(offset, size);
     }

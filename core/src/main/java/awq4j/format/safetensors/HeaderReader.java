@@ -69,11 +69,6 @@ final class HeaderReader {
         return new SafetensorsHeader(metadata == null ? Map.of() : metadata, entries);
     }
 
-    /** A name as messages show it: an untrusted one may be long. */
-    static String shown(String name) {
-        return name.length() <= 120 ? name : name.substring(0, 120) + "...";
-    }
-
     private void readMetadata(JsonParser parser) {
         if (metadata != null) {
             throw wrong(parser, "__metadata__ stands twice");
@@ -87,7 +82,8 @@ final class HeaderReader {
             if (parser.nextToken() != JsonToken.VALUE_STRING) {
                 throw wrong(
                         parser,
-                        "__metadata__." + shown(key) + " should be a string, is " + kind(parser.currentToken()));
+                        "__metadata__." + MalformedFileException.shown(key) + " should be a string, is "
+                                + kind(parser.currentToken()));
             }
             values.put(key, parser.getString());
         }
@@ -97,7 +93,10 @@ final class HeaderReader {
     private void readEntry(JsonParser parser, String name) {
         long at = offset(parser);
         if (parser.nextToken() != JsonToken.START_OBJECT) {
-            throw wrong(parser, "tensor " + shown(name) + " should be an object, is " + kind(parser.currentToken()));
+            throw wrong(
+                    parser,
+                    "tensor " + MalformedFileException.shown(name) + " should be an object, is "
+                            + kind(parser.currentToken()));
         }
         String dtype = null;
         List<Long> shape = null;
@@ -116,29 +115,39 @@ final class HeaderReader {
             throw new MalformedFileException(
                     path,
                     at,
-                    "tensor " + shown(name) + " has no "
+                    "tensor " + MalformedFileException.shown(name) + " has no "
                             + (dtype == null ? "dtype" : shape == null ? "shape" : "data_offsets"));
         }
         Entry entry = entry(at, name, dtype, shape, offsets);
         if (entries.put(name, entry) != null) {
-            throw new MalformedFileException(path, at, "tensor " + shown(name) + " is named twice");
+            throw new MalformedFileException(
+                    path, at, "tensor " + MalformedFileException.shown(name) + " is named twice");
         }
     }
 
     private Entry entry(long at, String name, String dtypeName, List<Long> dims, List<Long> offsets) {
         if (offsets.size() != 2) {
             throw new MalformedFileException(
-                    path, at, "tensor " + shown(name) + ": data_offsets should be [begin, end], is " + offsets);
+                    path,
+                    at,
+                    "tensor " + MalformedFileException.shown(name) + ": data_offsets should be [begin, end], is "
+                            + offsets);
         }
         long begin = offsets.get(0);
         long end = offsets.get(1);
         if (begin > end) {
             throw new MalformedFileException(
-                    path, at, "tensor " + shown(name) + " begins at byte " + begin + " and ends at " + end);
+                    path,
+                    at,
+                    "tensor " + MalformedFileException.shown(name) + " begins at byte " + begin + " and ends at "
+                            + end);
         }
         if (end > dataBytes) {
             throw new MalformedFileException(
-                    path, at, "tensor " + shown(name) + " ends at byte " + end + " of the data, file has " + dataBytes);
+                    path,
+                    at,
+                    "tensor " + MalformedFileException.shown(name) + " ends at byte " + end + " of the data, file has "
+                            + dataBytes);
         }
         DType dtype = dtype(dtypeName);
         Shape shape = new Shape(dims);
@@ -148,14 +157,16 @@ final class HeaderReader {
                 expected = Math.multiplyExact(shape.elements(), (long) dtype.bytes());
             } catch (ArithmeticException e) {
                 throw new MalformedFileException(
-                        path, at, "tensor " + shown(name) + ": shape " + shape + " exceeds 2^63 bytes");
+                        path,
+                        at,
+                        "tensor " + MalformedFileException.shown(name) + ": shape " + shape + " exceeds 2^63 bytes");
             }
             if (expected != end - begin) {
                 throw new MalformedFileException(
                         path,
                         at,
-                        "tensor " + shown(name) + ": " + dtype + " " + shape + " takes " + expected
-                                + " bytes, its offsets span " + (end - begin));
+                        "tensor " + MalformedFileException.shown(name) + ": " + dtype + " " + shape + " takes "
+                                + expected + " bytes, its offsets span " + (end - begin));
             }
         }
         return new Entry(name, dtypeName, dtype, shape, begin, end);
@@ -163,7 +174,7 @@ final class HeaderReader {
 
     private <T> T once(JsonParser parser, String name, String key, @Nullable T before, T value) {
         if (before != null) {
-            throw wrong(parser, "tensor " + shown(name) + ": " + key + " stands twice");
+            throw wrong(parser, "tensor " + MalformedFileException.shown(name) + ": " + key + " stands twice");
         }
         return value;
     }
@@ -171,16 +182,18 @@ final class HeaderReader {
     private String text(JsonParser parser, String name) {
         if (parser.currentToken() != JsonToken.VALUE_STRING) {
             throw wrong(
-                    parser, "tensor " + shown(name) + ": dtype should be a string, is " + kind(parser.currentToken()));
+                    parser,
+                    "tensor " + MalformedFileException.shown(name) + ": dtype should be a string, is "
+                            + kind(parser.currentToken()));
         }
-        return shown(parser.getString());
+        return MalformedFileException.shown(parser.getString());
     }
 
     private List<Long> longs(JsonParser parser, String name, String key) {
         if (parser.currentToken() != JsonToken.START_ARRAY) {
             throw wrong(
                     parser,
-                    "tensor " + shown(name) + ": " + key + " should be a list of integers, is "
+                    "tensor " + MalformedFileException.shown(name) + ": " + key + " should be a list of integers, is "
                             + kind(parser.currentToken()));
         }
         var values = new ArrayList<Long>(4);
@@ -188,15 +201,19 @@ final class HeaderReader {
             boolean integer = parser.currentToken() == JsonToken.VALUE_NUMBER_INT
                     && parser.getNumberType() != JsonParser.NumberType.BIG_INTEGER;
             if (!integer || parser.getLongValue() < 0) {
-                String found =
-                        parser.currentToken().isScalarValue() ? shown(parser.getString()) : kind(parser.currentToken());
+                String found = parser.currentToken().isScalarValue()
+                        ? MalformedFileException.shown(parser.getString())
+                        : kind(parser.currentToken());
                 throw wrong(
                         parser,
-                        "tensor " + shown(name) + ": " + key + " should hold integers from 0 to 2^63 - 1, holds "
-                                + found);
+                        "tensor " + MalformedFileException.shown(name) + ": " + key
+                                + " should hold integers from 0 to 2^63 - 1, holds " + found);
             }
             if (values.size() == MAX_RANK) {
-                throw wrong(parser, "tensor " + shown(name) + ": " + key + " has more than " + MAX_RANK + " numbers");
+                throw wrong(
+                        parser,
+                        "tensor " + MalformedFileException.shown(name) + ": " + key + " has more than " + MAX_RANK
+                                + " numbers");
             }
             values.add(parser.getLongValue());
         }

@@ -1,6 +1,7 @@
 package awq4j.format.safetensors;
 
 import awq4j.format.MalformedFileException;
+import awq4j.format.TensorFile;
 import awq4j.format.UnsupportedModelException;
 import awq4j.tensor.DType;
 import awq4j.tensor.Shape;
@@ -27,7 +28,7 @@ import java.util.stream.Collectors;
  * tensors are tolerated, overlaps are not. Element types beyond {@link DType} (the 8-bit floats, say) can be listed, and
  * are refused when that tensor is read.
  */
-public final class SafetensorsFile implements AutoCloseable {
+public final class SafetensorsFile implements TensorFile {
     /** The bound that the reference library sets too: no real header comes near it. */
     static final long MAX_HEADER_BYTES = 100_000_000;
 
@@ -102,6 +103,7 @@ public final class SafetensorsFile implements AutoCloseable {
     }
 
     /** The file. */
+    @Override
     public Path path() {
         return path;
     }
@@ -112,22 +114,26 @@ public final class SafetensorsFile implements AutoCloseable {
     }
 
     /** Tensor names in header order. */
+    @Override
     public Set<String> names() {
         return header.entries().keySet();
     }
 
     /** Bytes of data that the tensor takes. */
+    @Override
     public long sizeBytes(String name) {
         var entry = entry(name);
         return entry.end() - entry.begin();
     }
 
     /** The element type as the file spells it, for example {@code F16} or {@code F8_E4M3}. */
+    @Override
     public String dtypeName(String name) {
         return entry(name).dtypeName();
     }
 
     /** The tensor's extents. */
+    @Override
     public Shape shape(String name) {
         return entry(name).shape();
     }
@@ -138,6 +144,7 @@ public final class SafetensorsFile implements AutoCloseable {
      * @throws IllegalArgumentException if there is none of that name
      * @throws UnsupportedModelException if its element type is not one of {@link DType}
      */
+    @Override
     public Tensor tensor(String name) {
         var entry = entry(name);
         DType dtype = entry.dtype();

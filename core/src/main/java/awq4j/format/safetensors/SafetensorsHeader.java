@@ -51,8 +51,8 @@ record SafetensorsHeader(Map<String, String> metadata, Map<String, Entry> entrie
                 throw new MalformedFileException(
                         path,
                         dataStart + entry.begin(),
-                        "tensor " + HeaderReader.shown(entry.name()) + " overlaps tensor "
-                                + HeaderReader.shown(before.name()) + ", which ends at byte " + before.end()
+                        "tensor " + MalformedFileException.shown(entry.name()) + " overlaps tensor "
+                                + MalformedFileException.shown(before.name()) + ", which ends at byte " + before.end()
                                 + " of the data");
             }
         }

@@ -50,7 +50,8 @@ class SafetensorsWriterTest {
             assertThat(tensors.names()).containsExactlyInAnyOrder("a", "b", "huge", "c", "d");
             assertThat(tensors.files())
                     .hasSize(3)
-                    .allSatisfy(file -> assertThat(file.metadata()).isEqualTo(PT));
+                    .allSatisfy(file ->
+                            assertThat(((SafetensorsFile) file).metadata()).isEqualTo(PT));
             for (Source source : sources) {
                 assertThat(tensors.tensor(source.name()).toInts())
                         .containsExactly(source.data().get().toInts());
