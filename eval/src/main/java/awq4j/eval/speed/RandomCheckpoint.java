@@ -70,7 +70,7 @@ public final class RandomCheckpoint implements Checkpoint {
         tensors(shape.spec(), linear -> linears.put(linear.name(), linear), this::vector);
         shape.spec()
                 .blocks()
-                .forEach(block -> block.linears()
+                .forEach(block -> block.quantizable()
                         .forEach(linear -> inBlocks.add(linear.stored().name())));
         codes = arena.allocate(Math.ceilDiv(codeBytes(), Long.BYTES) * Long.BYTES, 64);
         var random = new SplittableRandom(1);

@@ -13,8 +13,21 @@ enum TinyShapes {
             "\"num_key_value_heads\": 4, \"intermediate_size\": 100, \"tie_word_embeddings\": true,"
                     + " \"attention_bias\": true, \"mlp_bias\": true"),
     MISTRAL("MistralForCausalLM", "\"num_key_value_heads\": 2, \"intermediate_size\": 160, \"sliding_window\": 8"),
+    MIXTRAL(
+            "MixtralForCausalLM",
+            "\"num_key_value_heads\": 2, \"intermediate_size\": 96, \"num_local_experts\": 4,"
+                    + " \"num_experts_per_tok\": 2"),
     QWEN2("Qwen2ForCausalLM", "\"num_key_value_heads\": 1, \"intermediate_size\": 96, \"tie_word_embeddings\": true"),
+    QWEN2_MOE(
+            "Qwen2MoeForCausalLM",
+            "\"num_key_value_heads\": 1, \"intermediate_size\": 96, \"moe_intermediate_size\": 32,"
+                    + " \"shared_expert_intermediate_size\": 64, \"num_experts\": 6, \"num_experts_per_tok\": 2,"
+                    + " \"mlp_only_layers\": [1]"),
     QWEN3("Qwen3ForCausalLM", "\"num_key_value_heads\": 2, \"intermediate_size\": 160, \"head_dim\": 32"),
+    QWEN3_MOE(
+            "Qwen3MoeForCausalLM",
+            "\"num_key_value_heads\": 2, \"moe_intermediate_size\": 32, \"head_dim\": 32, \"num_experts\": 8,"
+                    + " \"num_experts_per_tok\": 3, \"norm_topk_prob\": true"),
     OPT("OPTForCausalLM", "\"ffn_dim\": 256, \"activation_function\": \"relu\"");
 
     private final String architecture;
