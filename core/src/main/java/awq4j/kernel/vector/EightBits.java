@@ -12,7 +12,6 @@ final class EightBits {
     private static final VectorSpecies<Float> F = Lanes.FLOATS;
     private static final VectorSpecies<Integer> I = Lanes.INTS;
     private static final ByteOrder LE = ByteOrder.LITTLE_ENDIAN;
-    private static final int L = Lanes.COUNT;
     private static final long B = Lanes.BYTES;
     private static final VectorOperators.Conversion<Integer, Float> I2F = VectorOperators.I2F;
 
@@ -31,7 +30,7 @@ final class EightBits {
             int groups,
             float[] x,
             int k,
-            float[] out,
+            MemorySegment out,
             int mask) {
         int blocks = order.blocks();
         int shift = Integer.numberOfTrailingZeros(blocks);
@@ -73,7 +72,7 @@ final class EightBits {
             v = v.lanewise(VectorOperators.LSHR, 16);
             c = ((FloatVector) v.and(m0).convert(I2F, 0)).fma(FloatVector.broadcast(F, x[p + 13]), c);
             d = ((FloatVector) v.and(m1).convert(I2F, 0)).fma(FloatVector.broadcast(F, x[p + 15]), d);
-            a.add(b).add(c.add(d)).intoArray(out, ((e & streams) * n + i) * L);
+            a.add(b).add(c.add(d)).intoMemorySegment(out, ((e & streams) * n + i) * B, LE);
         }
     }
 

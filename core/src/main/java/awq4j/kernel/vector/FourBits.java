@@ -13,7 +13,6 @@ final class FourBits {
     private static final VectorSpecies<Float> F = Lanes.FLOATS;
     private static final VectorSpecies<Integer> I = Lanes.INTS;
     private static final ByteOrder LE = ByteOrder.LITTLE_ENDIAN;
-    private static final int L = Lanes.COUNT;
     private static final long B = Lanes.BYTES;
     private static final VectorOperators.Conversion<Integer, Float> I2F = VectorOperators.I2F;
 
@@ -31,7 +30,8 @@ final class FourBits {
      * @param stride bytes from a vector to the next
      * @param groups of each vector
      * @param x activations divided by {@link CodeOrder#factor}, from {@code k} on
-     * @param out receives [vectors, groups, blocks, lanes]
+     * @param out receives [vectors, groups, blocks, lanes]; outside the heap, where the compiler knows that a store
+     *     leaves the activations alone and may load and broadcast them in one
      */
     static void floats(
             MemorySegment w,
@@ -42,7 +42,7 @@ final class FourBits {
             int groups,
             float[] x,
             int k,
-            float[] out,
+            MemorySegment out,
             int mask) {
         int blocks = order.blocks();
         int shift = Integer.numberOfTrailingZeros(blocks);
@@ -102,7 +102,7 @@ final class FourBits {
             b = ((FloatVector) v.and(m1).convert(I2F, 0)).fma(FloatVector.broadcast(F, x[p + 27]), b);
             c = ((FloatVector) v.and(m2).convert(I2F, 0)).fma(FloatVector.broadcast(F, x[p + 29]), c);
             d = ((FloatVector) v.and(m3).convert(I2F, 0)).fma(FloatVector.broadcast(F, x[p + 31]), d);
-            a.add(b).add(c.add(d)).intoArray(out, ((e & streams) * n + i) * L);
+            a.add(b).add(c.add(d)).intoMemorySegment(out, ((e & streams) * n + i) * B, LE);
         }
     }
 
@@ -122,7 +122,7 @@ final class FourBits {
             int groups,
             int[] x,
             int k,
-            int[] out,
+            MemorySegment out,
             int mask) {
         int blocks = order.blocks();
         int shift = Integer.numberOfTrailingZeros(blocks);
@@ -205,7 +205,7 @@ final class FourBits {
             v.lanewise(VectorOperators.LSHL, 16)
                     .lanewise(VectorOperators.ASHR, 16)
                     .add(v.lanewise(VectorOperators.ASHR, 16))
-                    .intoArray(out, ((e & streams) * n + i) * L);
+                    .intoMemorySegment(out, ((e & streams) * n + i) * B, LE);
         }
     }
 

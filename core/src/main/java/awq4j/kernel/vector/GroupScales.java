@@ -15,7 +15,7 @@ final class GroupScales {
     private static final VectorSpecies<Float> F = Lanes.FLOATS;
     private static final VectorSpecies<Integer> I = Lanes.INTS;
     private static final ByteOrder LE = ByteOrder.LITTLE_ENDIAN;
-    private static final int L = Lanes.COUNT;
+    private static final long B = Lanes.BYTES;
 
     private GroupScales() {}
 
@@ -64,7 +64,7 @@ final class GroupScales {
      * Applies the scales of some groups to float sums.
      *
      * @param at where the first group begins
-     * @param sums [groups, blocks, lanes] from {@code sumsAt} on
+     * @param sums [groups, blocks, lanes] from byte {@code sumsAt} on
      * @param activations the sum of the activations of each group, from {@code activationsAt} on
      */
     static void floats(
@@ -72,8 +72,8 @@ final class GroupScales {
             long at,
             CodeOrder order,
             int groups,
-            float[] sums,
-            int sumsAt,
+            MemorySegment sums,
+            long sumsAt,
             float[] activations,
             int activationsAt,
             float[] out,
@@ -84,10 +84,10 @@ final class GroupScales {
         boolean biased = order.biased();
         FloatVector total = FloatVector.fromArray(F, out, outAt);
         for (int g = 0; g < groups; g++) {
-            int from = sumsAt + g * blocks * L;
-            FloatVector sum = FloatVector.fromArray(F, sums, from);
+            long from = sumsAt + g * blocks * B;
+            FloatVector sum = FloatVector.fromMemorySegment(F, sums, from, LE);
             for (int b = 1; b < blocks; b++) {
-                sum = sum.add(FloatVector.fromArray(F, sums, from + b * L));
+                sum = sum.add(FloatVector.fromMemorySegment(F, sums, from + b * B, LE));
             }
             long place = at + (long) g * bytes;
             float shift = activations[activationsAt + g];
@@ -105,7 +105,7 @@ final class GroupScales {
      * Applies the scales of some groups to integer sums of rounded activations.
      *
      * @param at where the first group begins
-     * @param sums [groups, blocks, lanes] from {@code sumsAt} on
+     * @param sums [groups, blocks, lanes] from byte {@code sumsAt} on
      * @param rounded the scale of each group's activations, from {@code scalesAt} on, and the negated sum of their codes,
      *     from {@code activationsAt} on
      */
@@ -114,8 +114,8 @@ final class GroupScales {
             long at,
             CodeOrder order,
             int groups,
-            int[] sums,
-            int sumsAt,
+            MemorySegment sums,
+            long sumsAt,
             float[] rounded,
             int scalesAt,
             int activationsAt,
@@ -127,10 +127,10 @@ final class GroupScales {
         boolean biased = order.biased();
         FloatVector total = FloatVector.fromArray(F, out, outAt);
         for (int g = 0; g < groups; g++) {
-            int from = sumsAt + g * blocks * L;
-            IntVector sum = IntVector.fromArray(I, sums, from);
+            long from = sumsAt + g * blocks * B;
+            IntVector sum = IntVector.fromMemorySegment(I, sums, from, LE);
             for (int b = 1; b < blocks; b++) {
-                sum = sum.add(IntVector.fromArray(I, sums, from + b * L));
+                sum = sum.add(IntVector.fromMemorySegment(I, sums, from + b * B, LE));
             }
             long place = at + (long) g * bytes;
             FloatVector codes = (FloatVector) sum.convert(VectorOperators.I2F, 0);

@@ -1,14 +1,8 @@
 package awq4j.kernel.vector;
 
 import awq4j.kernel.BackendException;
-import java.io.IOException;
-import java.io.UncheckedIOException;
 import java.lang.foreign.MemorySegment;
 import java.nio.ByteOrder;
-import java.nio.charset.StandardCharsets;
-import java.nio.file.Files;
-import java.nio.file.Path;
-import java.util.stream.Stream;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.IntVector;
 import jdk.incubator.vector.ShortVector;
@@ -50,15 +44,7 @@ final class IntegerTile {
                             "system property " + PROPERTY + " should be integers or floats, was " + forced);
             };
         }
-        return Lanes.COUNT < 16 || !intel();
-    }
-
-    private static boolean intel() {
-        try (Stream<String> lines = Files.lines(Path.of("/proc/cpuinfo"), StandardCharsets.ISO_8859_1)) {
-            return lines.limit(16).anyMatch(line -> line.startsWith("vendor_id") && line.endsWith("GenuineIntel"));
-        } catch (IOException | UncheckedIOException e) {
-            return false; // not Linux: nearly every other processor gains
-        }
+        return Lanes.COUNT < 16 || !Processor.INTEL;
     }
 
     /** Bytes that a group of {@code width} columns takes. */

@@ -25,13 +25,10 @@ final class Lanes {
     /** Floats in two vectors: the rows, positions or features that the micro-kernels compute at once. */
     static final int PAIR = 2 * COUNT;
 
-    /**
-     * Vectors of rows that one token is multiplied with in turn, each a stream of memory of its own: the machine reads
-     * ahead in each, and one stream alone does not keep it busy (docs/results/cpu.md). A power of two.
-     */
+    /** Vectors of rows of a panel. */
     static final int PANEL_VECTORS = 8;
 
-    /** Rows of a panel. */
+    /** Rows that one call multiplies. */
     static final int PANEL = PANEL_VECTORS * COUNT;
 
     /** Bytes of a vector. */

@@ -32,6 +32,13 @@ final class PackedWeight extends TiledWeight {
     /** Blocks whose sums stand in memory before scales are applied: for eight vectors of 512 bits 32 KiB. */
     private static final int BLOCKS = 64;
 
+    /**
+     * Vectors of rows that one token is multiplied with in turn, each a stream of memory of its own, a power of two. Where
+     * memory is far away a machine reads ahead in each, and one stream does not keep it busy; another reads ahead far
+     * enough in one, and more of them only get into each other's way (docs/results/cpu.md).
+     */
+    private static final int STREAMS = Processor.INTEL ? 8 : 1;
+
     private static final int L = Lanes.COUNT;
 
     /** Raise the number when bytes come to lie otherwise: files of packed weights name their order. */
@@ -403,7 +410,7 @@ final class PackedWeight extends TiledWeight {
         int first = row / L;
         int count = (height + L - 1) / L;
         for (int v = 0; v < count; ) {
-            int log = 31 - Integer.numberOfLeadingZeros(count - v);
+            int log = 31 - Integer.numberOfLeadingZeros(Math.min(STREAMS, count - v));
             multiplyStreams(prepared, sums, v * L, first + v, log, scratch);
             v += 1 << log;
         }
@@ -416,12 +423,12 @@ final class PackedWeight extends TiledWeight {
         Arrays.fill(sums, to, to + streams * L, 0);
         for (int g = 0; g < order.groups(); g += step) {
             int groups = Math.min(step, order.groups() - g);
-            int blocks = groups * order.blocks() * L;
+            long blocks = groups * order.blocks() * (long) Lanes.BYTES;
+            MemorySegment products = scratch.aligned(streams * blocks);
             long at = order.place(vector, g);
             int k = g * order.width();
             long stride = order.vectorBytes();
             if (rounds) {
-                int[] products = scratch.ints(streams * blocks);
                 int both = order.mask() * 0x10001;
                 FourBits.integers(memory, at, stride, log, order, groups, prepared.ints(), k / 2, products, both);
                 for (int s = 0; s < streams; s++) {
@@ -433,7 +440,6 @@ final class PackedWeight extends TiledWeight {
                 }
                 continue;
             }
-            float[] products = scratch.floats(1, streams * blocks);
             if (order.bits() == 4) {
                 FourBits.floats(memory, at, stride, log, order, groups, x, k, products, order.mask());
             } else {
