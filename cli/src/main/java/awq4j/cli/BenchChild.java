@@ -10,6 +10,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CancellationException;
+import java.util.function.Predicate;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import tools.jackson.databind.JsonNode;
@@ -58,6 +59,24 @@ final class BenchChild {
      * @throws Refusal if the process failed, with what it said
      */
     BenchRow run(List<String> arguments, SpeedWatch watch) throws IOException, InterruptedException {
+        JsonNode answer = answer(arguments, line -> {
+            Matcher step = STEP.matcher(line);
+            if (step.matches()) {
+                watch.at(SpeedWatch.Step.valueOf(step.group(1)), Integer.parseInt(step.group(2)));
+            }
+            return step.matches();
+        });
+        return MAPPER.treeToValue(answer.path("results").path(0), BenchRow.class);
+    }
+
+    /**
+     * Runs a command line of the program.
+     *
+     * @param steps sees each line that the process says, and answers whether it tells of a step
+     * @return what it wrote for {@code --json}
+     * @throws Refusal if the process failed, with what it said
+     */
+    JsonNode answer(List<String> arguments, Predicate<String> steps) throws IOException, InterruptedException {
         Path answer = Files.createTempFile("awq4j-bench", ".json");
         try {
             var command = new ArrayList<>(java());
@@ -67,7 +86,7 @@ final class BenchChild {
                     new ProcessBuilder(command).redirectErrorStream(true).start();
             process.getOutputStream().close();
             try (var registration = interruption.onInterrupt(process::destroy)) {
-                String complaint = listen(process, watch);
+                String complaint = listen(process, steps);
                 int code = process.waitFor();
                 assert registration != null;
                 interruption.check();
@@ -79,24 +98,20 @@ final class BenchChild {
             } finally {
                 process.destroy();
             }
-            JsonNode result = MAPPER.readTree(answer).path("results").path(0);
-            return MAPPER.treeToValue(result, BenchRow.class);
+            return MAPPER.readTree(answer);
         } finally {
             Files.deleteIfExists(answer);
         }
     }
 
     /** Passes on what the process says, until it ends; its last complaint comes back. */
-    private String listen(Process process, SpeedWatch watch) throws IOException {
+    private String listen(Process process, Predicate<String> steps) throws IOException {
         String complaint = "";
         try (BufferedReader lines = process.inputReader(StandardCharsets.UTF_8)) {
             for (String line = lines.readLine(); line != null; line = lines.readLine()) {
-                Matcher step = STEP.matcher(line);
-                if (step.matches()) {
-                    watch.at(SpeedWatch.Step.valueOf(step.group(1)), Integer.parseInt(step.group(2)));
-                } else if (line.startsWith(COMPLAINT)) {
+                if (line.startsWith(COMPLAINT)) {
                     complaint = line.substring(COMPLAINT.length());
-                } else {
+                } else if (!steps.test(line)) {
                     screen.remark(line);
                 }
             }

@@ -26,6 +26,7 @@ import picocli.CommandLine.Parameters;
 /** {@code awq4j bench}: how fast a model runs here, and how near that is to what the machine can do. */
 @Command(
         name = "bench",
+        subcommands = RooflineCommand.class,
         description = {
             "Measure how fast a model runs, and how near that is to what the machine can do.",
             "Each precision and number of threads is measured in a process of its own: loading, then runs of prompt and"
@@ -37,7 +38,8 @@ import picocli.CommandLine.Parameters;
             "  awq4j bench my-model-awq",
             "  awq4j bench --shape tinyllama-1.1b --threads 1,2",
             "  awq4j bench --shape llama-3.2-1b --precision w4a8,w4a16,bf16",
-            "  awq4j bench --shape config.json --prompt 128 --json speed.json"
+            "  awq4j bench --shape config.json --prompt 128 --json speed.json",
+            "  awq4j bench roofline --html roofline.html"
         })
 final class BenchCommand implements Callable<Integer> {
     @Mixin

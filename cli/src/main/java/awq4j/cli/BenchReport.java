@@ -85,9 +85,9 @@ final class BenchReport {
             table.row(
                     row.precision(),
                     String.valueOf(row.threads()),
-                    three(row.weightMbPerToken() + row.kvMbPerToken()),
-                    three(row.decodeGbps()),
-                    three(row.readGbps()),
+                    Figures.three(row.weightMbPerToken() + row.kvMbPerToken()),
+                    Figures.three(row.decodeGbps()),
+                    Figures.three(row.readGbps()),
                     percent(row.decodeBandwidthShare()),
                     Figures.bytes(Math.round(row.allocBytesPerToken())),
                     row.gcMs() + " ms");
@@ -102,17 +102,17 @@ final class BenchReport {
             table.row(
                     row.precision(),
                     String.valueOf(row.threads()),
-                    three(row.prefillGops()),
-                    three(row.fmaGflops()),
+                    Figures.three(row.prefillGops()),
+                    Figures.three(row.fmaGflops()),
                     percent(row.prefillFmaShare()),
-                    three(row.int16Gops()),
+                    Figures.three(row.int16Gops()),
                     percent(row.prefillInt16Share()));
         }
         return table;
     }
 
     private static String speed(Spread spread) {
-        String median = three(spread.median());
+        String median = Figures.three(spread.median());
         return spread.least() == spread.most()
                 ? median
                 : median + " ±" + Figures.fixed(100 * spread.relative(), spread.relative() < 0.0995 ? 1 : 0) + " %";
@@ -120,15 +120,10 @@ final class BenchReport {
 
     private static String time(double millis) {
         return millis < 999.5
-                ? three(millis) + " ms"
+                ? Figures.three(millis) + " ms"
                 : millis < 100_000
-                        ? three(millis / 1000) + " s"
+                        ? Figures.three(millis / 1000) + " s"
                         : Figures.duration(Duration.ofMillis(Math.round(millis)));
-    }
-
-    /** Three digits, and all that stand before the point. */
-    private static String three(double value) {
-        return Figures.fixed(value, value < 9.995 ? 2 : value < 99.95 ? 1 : 0);
     }
 
     private static String percent(double share) {

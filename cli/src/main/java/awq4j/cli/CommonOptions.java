@@ -2,6 +2,8 @@ package awq4j.cli;
 
 import java.io.IOException;
 import java.nio.file.Path;
+import java.util.List;
+import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
@@ -50,6 +52,15 @@ final class CommonOptions {
         if (json != null) {
             JsonFile.write(json, result);
         }
+    }
+
+    /** The program's name and arguments as they were typed, for a page that says how it was made. */
+    String commandLine() {
+        List<String> words = command.root().commandLine().getParseResult().originalArgs();
+        return "awq4j "
+                + words.stream()
+                        .map(word -> word.matches("[\\w./:,=+-]+") ? word : "'" + word.replace("'", "'\\''") + "'")
+                        .collect(Collectors.joining(" "));
     }
 
     /** Wrong usage that picocli cannot see by itself. */

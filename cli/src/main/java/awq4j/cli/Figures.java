@@ -17,7 +17,7 @@ final class Figures {
             value /= 1024;
             unit++;
         }
-        return (unit == 0 ? Long.toString(bytes) : digits(value)) + " " + BINARY[unit];
+        return (unit == 0 ? Long.toString(bytes) : three(value)) + " " + BINARY[unit];
     }
 
     /** For example {@code 6.2 M} or {@code 1.10 B}: how parameters are counted. */
@@ -26,9 +26,9 @@ final class Figures {
             return Long.toString(count);
         }
         if (count < 999_500) {
-            return digits(count / 1e3) + " K";
+            return three(count / 1e3) + " K";
         }
-        return count < 999_500_000L ? digits(count / 1e6) + " M" : fixed(count / 1e9, 2) + " B";
+        return count < 999_500_000L ? three(count / 1e6) + " M" : fixed(count / 1e9, 2) + " B";
     }
 
     /** Thousands set apart by commas, for example {@code 32,000}. */
@@ -68,7 +68,8 @@ final class Figures {
         return String.format(Locale.ROOT, "%.3e", value);
     }
 
-    private static String digits(double value) {
+    /** Three digits, and all that stand before the point. */
+    static String three(double value) {
         return fixed(value, value < 9.995 ? 2 : value < 99.95 ? 1 : 0);
     }
 }

@@ -3,6 +3,8 @@ package awq4j.cli;
 import awq4j.kernel.CpuOptions;
 import awq4j.kernel.CpuOptions.Arithmetic;
 import awq4j.kernel.Precision;
+import java.util.List;
+import java.util.Locale;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
@@ -44,5 +46,14 @@ final class KernelOptions {
         } catch (IllegalArgumentException e) {
             throw new ParameterException(command.commandLine(), "--" + e.getMessage());
         }
+    }
+
+    /** The same for another process. */
+    List<String> arguments() {
+        return List.of(
+                "--threads",
+                String.valueOf(threads),
+                "--kernels",
+                kernels.name().toLowerCase(Locale.ROOT));
     }
 }
