@@ -51,7 +51,7 @@ class DocsTest {
         Set<String> known = Families.all().stream()
                 .flatMap(family -> family.architectures().stream())
                 .collect(Collectors.toCollection(TreeSet::new));
-        Set<String> named = Pattern.compile("`(\\w+ForCausalLM)`")
+        Set<String> named = Pattern.compile("`(\\w+(ForCausalLM|LMHeadModel))`")
                 .matcher(read("README.md"))
                 .results()
                 .map(match -> match.group(1))

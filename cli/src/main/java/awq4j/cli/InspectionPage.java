@@ -299,6 +299,8 @@ final class InspectionPage {
             case RopeScaling.LinearInterpolation linear -> ", linear scaling by " + number(linear.factor());
             case RopeScaling.DynamicNtk dynamic -> ", dynamic scaling by " + number(dynamic.factor());
             case RopeScaling.Llama3 llama -> ", llama3 scaling by " + number(llama.factor());
+            case RopeScaling.LongRope stretched ->
+                ", longrope beyond " + Figures.grouped(stretched.originalPositions()) + " tokens";
             case RopeScaling.Yarn yarn -> ", yarn scaling by " + number(yarn.factor());
         };
     }

@@ -206,6 +206,22 @@ public final class Config {
                 .toList();
     }
 
+    /** The numbers at {@code key}; @throws MalformedFileException if absent or not a list of numbers. */
+    public List<Double> numbers(String key) {
+        JsonNode value = required(key);
+        if (!value.isArray()) {
+            throw wrong(key, "a list of numbers", value);
+        }
+        return value.valueStream()
+                .map(item -> {
+                    if (!item.isNumber()) {
+                        throw wrong(key, "a list of numbers", item);
+                    }
+                    return item.asDouble();
+                })
+                .toList();
+    }
+
     /** The object at {@code key}, empty if absent. */
     public Optional<Config> section(String key) {
         if (!has(key)) {

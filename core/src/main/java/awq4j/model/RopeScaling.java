@@ -1,5 +1,7 @@
 package awq4j.model;
 
+import java.util.List;
+
 /** How rotary frequencies are changed for contexts longer than the trained one. */
 public sealed interface RopeScaling {
     /** Unchanged. */
@@ -14,6 +16,21 @@ public sealed interface RopeScaling {
     /** Llama 3.1: long wavelengths divided by {@code factor}, short ones kept, a ramp between. */
     record Llama3(double factor, double lowFrequencyFactor, double highFrequencyFactor, int originalPositions)
             implements RopeScaling {}
+
+    /**
+     * LongRoPE, as Phi-3 has it: each frequency divided by a factor of its own, from one list up to
+     * {@code originalPositions} and from another beyond.
+     *
+     * @param attentionFactor factor on cosine and sine, with either list
+     */
+    record LongRope(List<Double> shortFactors, List<Double> longFactors, int originalPositions, double attentionFactor)
+            implements RopeScaling {
+        /** Copies the lists. */
+        public LongRope {
+            shortFactors = List.copyOf(shortFactors);
+            longFactors = List.copyOf(longFactors);
+        }
+    }
 
     /**
      * YaRN: interpolated and extrapolated frequencies mixed by a ramp over dimensions.

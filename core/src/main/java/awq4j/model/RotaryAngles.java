@@ -1,5 +1,7 @@
 package awq4j.model;
 
+import java.util.List;
+
 /**
  * Cosines and sines of rotary positions (Su et al., RoFormer), with the scalings that stretch the context.
  *
@@ -11,14 +13,22 @@ final class RotaryAngles {
     private final float attentionFactor;
     private final float[] fixed;
 
+    /** Of sequences that are longer than the original context, where that makes a difference once and for all. */
+    private final float[] beyond;
+
     RotaryAngles(Rotary rotary) {
         if (rotary.rotaryDim() < 2 || rotary.rotaryDim() % 2 != 0) {
             throw new IllegalArgumentException("rotary dimension must be even, was " + rotary.rotaryDim());
         }
         this.rotary = rotary;
         this.pairs = rotary.rotaryDim() / 2;
-        this.attentionFactor = rotary.scaling() instanceof RopeScaling.Yarn yarn ? (float) yarn.attentionFactor() : 1;
+        this.attentionFactor = switch (rotary.scaling()) {
+            case RopeScaling.Yarn yarn -> (float) yarn.attentionFactor();
+            case RopeScaling.LongRope stretched -> (float) stretched.attentionFactor();
+            default -> 1;
+        };
         this.fixed = frequencies(0);
+        this.beyond = rotary.scaling() instanceof RopeScaling.LongRope ? frequencies(Integer.MAX_VALUE) : fixed;
     }
 
     /** Pairs of values that turn together: columns of the tables. */
@@ -32,10 +42,13 @@ final class RotaryAngles {
      * @param length of the whole sequence, as far as it is known: what dynamic scaling goes by
      */
     void fill(int position, int length, float[] cos, float[] sin, int row) {
-        float[] frequencies =
-                rotary.scaling() instanceof RopeScaling.DynamicNtk dynamic && length > dynamic.maxPositions()
-                        ? frequencies(length)
-                        : fixed;
+        float[] frequencies = fixed;
+        if (rotary.scaling() instanceof RopeScaling.DynamicNtk dynamic && length > dynamic.maxPositions()) {
+            frequencies = frequencies(length);
+        } else if (rotary.scaling() instanceof RopeScaling.LongRope stretched
+                && length > stretched.originalPositions()) {
+            frequencies = beyond;
+        }
         int at = row * pairs;
         for (int i = 0; i < pairs; i++) {
             float angle = position * frequencies[i];
@@ -58,6 +71,8 @@ final class RotaryAngles {
                 int r = rotary.rotaryDim();
                 yield plain(rotary.theta() * Math.pow(stretch, r / (r - 2.0)));
             }
+            case RopeScaling.LongRope stretched ->
+                divided(length > stretched.originalPositions() ? stretched.longFactors() : stretched.shortFactors());
             case RopeScaling.Llama3 llama3 -> llama3(plain, llama3);
             case RopeScaling.Yarn yarn -> yarn(plain, yarn);
         };
@@ -76,6 +91,20 @@ final class RotaryAngles {
         float[] out = frequencies.clone();
         for (int i = 0; i < out.length; i++) {
             out[i] /= (float) factor;
+        }
+        return out;
+    }
+
+    /** Divided before they are inverted, as the reference rounds. */
+    private float[] divided(List<Double> factors) {
+        if (factors.size() != pairs) {
+            throw new IllegalArgumentException(
+                    "rotary dimension " + rotary.rotaryDim() + ": " + factors.size() + " factors, " + pairs + " pairs");
+        }
+        float[] out = new float[pairs];
+        for (int i = 0; i < pairs; i++) {
+            float power = (float) Math.pow(rotary.theta(), 2f * i / rotary.rotaryDim());
+            out[i] = 1 / (factors.get(i).floatValue() * power);
         }
         return out;
     }

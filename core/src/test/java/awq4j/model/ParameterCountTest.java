@@ -8,24 +8,11 @@ import awq4j.model.family.Families;
 import awq4j.testing.GoldenFiles;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
-import org.junit.jupiter.params.provider.ValueSource;
+import org.junit.jupiter.params.provider.MethodSource;
 
 class ParameterCountTest {
     @ParameterizedTest
-    @ValueSource(
-            strings = {
-                "llama_gqa",
-                "llama_mha",
-                "llama_tied_bias",
-                "llama_rope_yarn",
-                "mistral_sw",
-                "mixtral",
-                "qwen2_moe",
-                "qwen3_moe",
-                "qwen2",
-                "qwen3",
-                "opt"
-            })
+    @MethodSource("awq4j.testing.GoldenFiles#models")
     void isWhatTheFileHolds(String name) {
         try (Checkpoint checkpoint = Checkpoints.open(GoldenFiles.path("models/" + name))) {
             ModelSpec model = Families.spec(checkpoint);

@@ -24,16 +24,16 @@ import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
-import org.junit.jupiter.params.provider.ValueSource;
+import org.junit.jupiter.params.provider.MethodSource;
 
 class BlockRunnerTest {
     private static final float TOLERANCE = 1e-4f; // float32 sums in another order: batches differ in size
 
     /** Blocks run one by one see what they see inside the model. */
     @ParameterizedTest
-    @ValueSource(strings = {"models/llama_gqa", "models/qwen3", "models/mistral_sw", "models/opt"})
-    void blocksSeeWhatTheModelShowsThem(String folder) {
-        try (Checkpoint checkpoint = Checkpoints.open(Golden.path(folder));
+    @MethodSource("awq4j.testing.GoldenFiles#denseModels")
+    void blocksSeeWhatTheModelShowsThem(String name) {
+        try (Checkpoint checkpoint = Checkpoints.open(Golden.path("models/" + name));
                 Backend backend = CpuBackend.open(CpuOptions.DEFAULT)) {
             ModelSpec model = Families.spec(checkpoint);
             int length = 20;

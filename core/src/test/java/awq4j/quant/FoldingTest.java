@@ -8,6 +8,7 @@ import awq4j.format.Checkpoints;
 import awq4j.kernel.Backend;
 import awq4j.kernel.CpuBackend;
 import awq4j.kernel.CpuOptions;
+import awq4j.kernel.KvBuffer.KvPrecision;
 import awq4j.model.BlockSpec;
 import awq4j.model.Linear;
 import awq4j.model.ModelSpec;
@@ -16,13 +17,20 @@ import awq4j.model.Parameters;
 import awq4j.model.ScaleGroup;
 import awq4j.model.ScaleGroup.Fold;
 import awq4j.model.ScaleGroup.Inspect;
+import awq4j.model.StepBatch;
+import awq4j.model.StepBatch.Logits;
+import awq4j.model.Taps;
+import awq4j.model.Transformer;
 import awq4j.model.family.Families;
+import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
+import java.util.Objects;
 import java.util.Random;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
-import org.junit.jupiter.params.provider.ValueSource;
+import org.junit.jupiter.params.provider.MethodSource;
 
 class FoldingTest {
     private static final long SEED = 11;
@@ -31,19 +39,7 @@ class FoldingTest {
     private static final double TOLERANCE = 1e-4;
 
     @ParameterizedTest
-    @ValueSource(
-            strings = {
-                "llama_mha",
-                "llama_gqa",
-                "llama_tied_bias",
-                "qwen2",
-                "qwen3",
-                "mistral_sw",
-                "opt",
-                "mixtral",
-                "qwen2_moe",
-                "qwen3_moe"
-            })
+    @MethodSource("awq4j.testing.GoldenFiles#models")
     void foldedBlockComputesTheSame(String folder) {
         try (Checkpoint checkpoint = Checkpoints.open(Golden.path("models/" + folder));
                 Backend backend = CpuBackend.open(CpuOptions.DEFAULT)) {
@@ -67,6 +63,38 @@ class FoldingTest {
                             .as("block %d at %d, seed %d", spec.index(), i, SEED)
                             .isLessThan((float) (TOLERANCE * (1 + Math.abs(before[i]))));
                 }
+            }
+        }
+    }
+
+    /** What folding rewrote, put into the checkpoint as it is stored, gives the logits that the reference computed. */
+    @ParameterizedTest
+    @MethodSource("awq4j.testing.GoldenFiles#models")
+    void foldedModelGivesTheReferencesLogits(String folder) {
+        Path path = Golden.path("models/" + folder);
+        try (Checkpoint checkpoint = Checkpoints.open(path);
+                Backend backend = CpuBackend.open(CpuOptions.DEFAULT)) {
+            ModelSpec model = Families.spec(checkpoint);
+            var random = new Random(SEED);
+            var folded = new ArrayList<QuantizedBlock>();
+            for (BlockSpec spec : model.blocks()) {
+                BlockWeights weights = BlockWeights.load(spec, Parameters.of(checkpoint));
+                var rounding = new BlockRounding(spec, weights, Quantizer.forCheckpoints(QuantScheme.INT4_G128));
+                spec.scaleGroups().forEach(group -> rounding.fold(group, scale(random, group)));
+                folded.add(rounding.finish(BlockRecipe.plain(spec.index()), List.of()));
+            }
+            assertThat(folded).allSatisfy(block -> assertThat(block.changed()).isNotEmpty());
+            int[] tokens = awq4j.model.GoldenModel.integers(path.resolve("expected.json"), "input_ids");
+            var transformer = Transformer.open(backend, model, new Overlay(checkpoint, folded), tokens.length);
+            var cache = transformer.newSequence(KvPrecision.F32, tokens.length);
+            var out = transformer.forward(StepBatch.of(tokens, 0, Logits.ALL), List.of(cache), Taps.NONE);
+            float[] logits = new float[tokens.length * model.vocabulary()];
+            backend.read(Objects.requireNonNull(out), logits);
+            float[] expected = awq4j.model.GoldenModel.floats(path.resolve("io.safetensors"), "logits");
+            for (int i = 0; i < logits.length; i++) {
+                assertThat(Math.abs(logits[i] - expected[i]))
+                        .as("logit %d, seed %d", i, SEED)
+                        .isLessThan((float) (TOLERANCE * (1 + Math.abs(expected[i]))));
             }
         }
     }

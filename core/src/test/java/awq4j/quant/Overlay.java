@@ -38,7 +38,9 @@ record Overlay(Checkpoint base, Map<String, Weight> linears, Map<String, float[]
 
     @Override
     public Set<String> names() {
-        return base.names();
+        var names = new java.util.HashSet<>(base.names());
+        names.addAll(changed.keySet());
+        return names;
     }
 
     @Override

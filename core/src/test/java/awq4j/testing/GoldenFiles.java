@@ -1,11 +1,35 @@
 package awq4j.testing;
 
+import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
+import java.util.stream.Stream;
 
 /** The reference results below {@code core/src/test/resources/golden}, as files. */
 public final class GoldenFiles {
     private GoldenFiles() {}
+
+    /** All golden models of language, by their folders' names. */
+    public static List<String> models() {
+        try (Stream<Path> folders = Files.list(path("models"))) {
+            return folders.filter(path -> Files.exists(path.resolve("config.v5.json"))
+                            && Files.exists(path.resolve("io.safetensors")))
+                    .map(path -> path.getFileName().toString())
+                    .sorted()
+                    .toList();
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+
+    /** Those without experts. */
+    public static List<String> denseModels() {
+        return models().stream()
+                .filter(name -> !name.equals("mixtral") && !name.endsWith("_moe"))
+                .toList();
+    }
 
     /**
      * A file or folder of the reference results.

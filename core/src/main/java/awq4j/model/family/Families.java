@@ -22,7 +22,20 @@ public final class Families {
             new Qwen2Moe(),
             new Qwen3(),
             new Qwen3Moe(),
-            new Opt());
+            new Gemma(),
+            new Gemma2(),
+            new Gemma3(),
+            new Phi3(),
+            new Opt(),
+            new Mpt(),
+            new Gpt2(),
+            new GptBigCode(),
+            new GptNeoX(),
+            new Bloom(),
+            new Falcon());
+
+    /** Architectures that a message about an unknown one names. */
+    private static final int NEAREST = 3;
 
     private Families() {}
 
@@ -34,8 +47,8 @@ public final class Families {
     /**
      * The model a checkpoint holds.
      *
-     * @throws UnsupportedModelException if no family answers for {@code architectures[0]}; the message names those that
-     *     are known
+     * @throws UnsupportedModelException if no family answers for {@code architectures[0]}; the message names the nearest of
+     *     those that are known
      */
     public static ModelSpec spec(Checkpoint checkpoint) {
         Config config = checkpoint.config();
@@ -53,21 +66,31 @@ public final class Families {
 
     private static UnsupportedModelException unknown(String stated) {
         String architecture = stated.length() > 60 ? stated.substring(0, 60) + "..." : stated;
-        var known = new TreeSet<String>();
-        ALL.forEach(family -> known.addAll(family.architectures()));
-        String nearest = known.stream()
-                .min(Comparator.comparingInt((String name) -> distance(stem(name), stem(architecture)))
-                        .thenComparingInt(name -> distance(name, architecture)))
-                .orElseThrow();
-        boolean close = distance(stem(nearest), stem(architecture))
-                <= Math.max(2, stem(nearest).length() / 3);
-        return new UnsupportedModelException("architecture " + architecture + " is not supported; supported: "
-                + String.join(", ", known) + (close ? "; the nearest of these is " + nearest : ""));
+        String stem = stem(architecture).toLowerCase(Locale.ROOT);
+        List<String> known =
+                ALL.stream().flatMap(family -> family.architectures().stream()).toList();
+        List<String> near = known.stream()
+                .filter(name -> distance(stem(name).toLowerCase(Locale.ROOT), stem)
+                        <= Math.max(1, stem(name).length() / 3))
+                .sorted(Comparator.comparingInt(
+                                (String name) -> distance(stem(name).toLowerCase(Locale.ROOT), stem))
+                        .thenComparingInt(name -> distance(name, architecture))
+                        .thenComparing(Comparator.naturalOrder()))
+                .limit(NEAREST)
+                .toList();
+        return new UnsupportedModelException("architecture " + architecture + " is not supported; "
+                + (near.isEmpty()
+                        ? "supported: " + String.join(", ", new TreeSet<>(names(known)))
+                        : "the nearest of the " + known.size() + " that are: " + String.join(", ", near)));
     }
 
-    /** What tells architectures apart: their names without the ending that all of them have. */
+    private static List<String> names(List<String> architectures) {
+        return architectures.stream().map(Families::stem).toList();
+    }
+
+    /** What tells architectures apart: their names without the endings that all of them have. */
     private static String stem(String architecture) {
-        return architecture.replaceFirst("(?i)For\\w*$", "").toLowerCase(Locale.ROOT);
+        return architecture.replaceFirst("(?i)(For\\w*|LMHeadModel)$", "");
     }
 
     /** Levenshtein distance. */

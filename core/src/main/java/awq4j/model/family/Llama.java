@@ -17,7 +17,8 @@ final class Llama implements ModelFamily {
     public ModelSpec spec(Checkpoint checkpoint) {
         Config config = checkpoint.config();
         boolean bias = config.flag("attention_bias", false);
-        return new LlamaLine("llama", bias, bias, config.flag("mlp_bias", false), false, 10_000, 1e-6, layer -> 0)
-                .spec(checkpoint);
+        return new LlamaLine("llama", checkpoint)
+                .biases(bias, bias, config.flag("mlp_bias", false))
+                .spec();
     }
 }

@@ -2,8 +2,6 @@ package awq4j.model.family;
 
 import awq4j.format.Checkpoint;
 import awq4j.format.Config;
-import awq4j.format.MalformedFileException;
-import awq4j.format.UnsupportedModelException;
 import awq4j.kernel.Activation;
 import awq4j.kernel.AttentionShape;
 import awq4j.model.AttentionSpec;
@@ -15,170 +13,242 @@ import awq4j.model.Mlp;
 import awq4j.model.ModelSpec;
 import awq4j.model.Norm;
 import awq4j.model.Residual;
-import awq4j.model.ScaleGroup;
-import awq4j.model.ScaleGroup.Fold;
-import awq4j.model.ScaleGroup.Inspect;
+import awq4j.model.Rotary;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.function.BiFunction;
+import java.util.function.IntFunction;
 import java.util.function.IntUnaryOperator;
 import org.jspecify.annotations.Nullable;
 
 /**
  * What Llama and its many relatives share: RMS norms before attention and MLP, rotary positions, a gated MLP, the same
- * tensor names. A relative is this with a few settings.
- *
- * @param family name of the family
- * @param queryKeyValueBias whether the three projections add a bias
- * @param outputBias whether the attention's output projection does
- * @param mlpBias whether gate, up and down do
- * @param headNorms whether queries and keys are normalized by head before they rotate
- * @param theta rotary base where the file states none
- * @param epsilon of the norms, where the file states none
- * @param window tokens that layer i sees, 0 for all
- * @param mixture of experts that some layers have in place of the MLP, null if none has
+ * tensor names. A relative is this with a few settings; what is not set is Llama's.
  */
-record LlamaLine(
-        String family,
-        boolean queryKeyValueBias,
-        boolean outputBias,
-        boolean mlpBias,
-        boolean headNorms,
-        double theta,
-        double epsilon,
-        IntUnaryOperator window,
-        @Nullable Mixture mixture) {
+final class LlamaLine {
+    private final String family;
+    private final Checkpoint checkpoint;
+    private final Config config;
+    private final int hidden;
+    private final Heads heads;
 
-    /** A line without experts. */
-    LlamaLine(
-            String family,
-            boolean queryKeyValueBias,
-            boolean outputBias,
-            boolean mlpBias,
-            boolean headNorms,
-            double theta,
-            double epsilon,
-            IntUnaryOperator window) {
-        this(family, queryKeyValueBias, outputBias, mlpBias, headNorms, theta, epsilon, window, null);
+    private boolean queryKeyValueBias;
+    private boolean outputBias;
+    private boolean mlpBias;
+    private boolean headNorms;
+    private boolean fused;
+    private boolean tied;
+    private float addedGain;
+    private double theta = 10_000;
+    private double epsilon = 1e-6;
+    private float embeddingScale = 1;
+    private float scoreScale;
+    private float scoreSoftcap;
+    private float logitSoftcap;
+    private @Nullable Mixture mixture;
+    private String activationKey = "hidden_act";
+    private String activation = "silu";
+    private IntUnaryOperator window = layer -> 0;
+    private @Nullable IntFunction<@Nullable Rotary> rotary;
+    private BiFunction<String, LlamaLine, Residual> residual = (prefix, line) -> new Residual.Sequential(
+            line.norm(prefix + "input_layernorm"), line.norm(prefix + "post_attention_layernorm"));
+
+    /** Llama itself, without biases. */
+    LlamaLine(String family, Checkpoint checkpoint) {
+        this.family = family;
+        this.checkpoint = checkpoint;
+        this.config = checkpoint.config();
+        this.hidden = config.positive("hidden_size", Bounds.WIDTH);
+        this.heads = Heads.read(config, hidden);
+        this.scoreScale = heads.scale();
     }
 
-    ModelSpec spec(Checkpoint checkpoint) {
-        Config config = checkpoint.config();
-        int hidden = config.positive("hidden_size", Bounds.WIDTH);
+    /** Which projections add a bias: the three of queries, keys and values, the output's, those of the MLP. */
+    LlamaLine biases(boolean queryKeyValue, boolean output, boolean mlp) {
+        queryKeyValueBias = queryKeyValue;
+        outputBias = output;
+        mlpBias = mlp;
+        return this;
+    }
+
+    /** A norm on every query and key head, before they rotate. */
+    LlamaLine headNorms() {
+        headNorms = true;
+        return this;
+    }
+
+    /** Queries, keys and values in one stored matrix, gate and up in another. */
+    LlamaLine fused() {
+        fused = true;
+        return this;
+    }
+
+    /** The output matrix is the embedding's unless the file says otherwise. */
+    LlamaLine tied() {
+        tied = true;
+        return this;
+    }
+
+    /** Norms store their gain's difference from one. */
+    LlamaLine gainsFromOne() {
+        addedGain = 1;
+        return this;
+    }
+
+    /** Base of the rotation, where the file states none. */
+    LlamaLine theta(double otherwise) {
+        theta = otherwise;
+        return this;
+    }
+
+    /** Of the norms, where the file states none. */
+    LlamaLine epsilon(double otherwise) {
+        epsilon = otherwise;
+        return this;
+    }
+
+    /** A factor on the embedding's rows. */
+    LlamaLine embeddingScale(double factor) {
+        embeddingScale = (float) factor;
+        return this;
+    }
+
+    /** A factor on scores that does not follow from the head's size, and a cap on them, 0 for none. */
+    LlamaLine scores(double factor, double softcap) {
+        scoreScale = (float) factor;
+        scoreSoftcap = (float) softcap;
+        return this;
+    }
+
+    /** A cap on logits, 0 for none. */
+    LlamaLine logitSoftcap(double cap) {
+        logitSoftcap = (float) cap;
+        return this;
+    }
+
+    /** Where the file names the activation, and which it is where it does not. */
+    LlamaLine activation(String key, String otherwise) {
+        activationKey = key;
+        activation = otherwise;
+        return this;
+    }
+
+    /** Tokens that layer i sees, 0 for all. */
+    LlamaLine window(IntUnaryOperator tokens) {
+        window = tokens;
+        return this;
+    }
+
+    /** How layer i rotates, null if it does not. */
+    LlamaLine rotary(IntFunction<@Nullable Rotary> layer) {
+        rotary = layer;
+        return this;
+    }
+
+    /** How a block is joined, from the prefix of its tensors. */
+    LlamaLine residual(BiFunction<String, LlamaLine, Residual> block) {
+        residual = block;
+        return this;
+    }
+
+    /** Experts that some layers have in place of the MLP. */
+    LlamaLine experts(Mixture experts) {
+        mixture = experts;
+        return this;
+    }
+
+    /** A norm of the residual stream. */
+    Norm norm(String name) {
+        return norm(name, hidden);
+    }
+
+    private Norm norm(String name, int size) {
+        return new Norm.Rms(name, size, (float) config.number("rms_norm_eps", epsilon), addedGain);
+    }
+
+    /** The width of the residual stream. */
+    int hidden() {
+        return hidden;
+    }
+
+    /** The heads. */
+    Heads heads() {
+        return heads;
+    }
+
+    /** The model. */
+    ModelSpec spec() {
         int vocabulary = config.positive("vocab_size", Bounds.VOCABULARY);
-        int headDim = headDim(config);
-        float norm = (float) config.number("rms_norm_eps", epsilon);
         int layers = config.positive("num_hidden_layers", Bounds.LAYERS);
+        int context = config.positive("max_position_embeddings", Bounds.POSITIONS, 2048);
+        Rotary common = rotary == null ? RopeConfig.read(config, heads.size(), theta) : null;
         var blocks = new ArrayList<BlockSpec>(layers);
         for (int i = 0; i < layers; i++) {
-            blocks.add(block(checkpoint, i, hidden, headDim, norm));
+            blocks.add(block(i, rotary == null ? common : rotary.apply(i)));
         }
         String embedding = "model.embed_tokens";
-        boolean tied = config.flag("tie_word_embeddings", false) && !checkpoint.hasLinear("lm_head");
+        boolean same = config.flag("tie_word_embeddings", tied) && !checkpoint.hasLinear("lm_head");
+        Linear output = new Linear(same ? embedding : "lm_head", vocabulary, hidden, checkpoint.has("lm_head.bias"));
         return new ModelSpec(
                 family,
                 hidden,
                 vocabulary,
-                config.positive("max_position_embeddings", Bounds.POSITIONS, 2048),
-                new Embedding(embedding, hidden),
+                context,
+                new Embedding(embedding, hidden, embeddingScale, null, null, null),
                 blocks,
-                new Head(
-                        new Norm.Rms("model.norm", hidden, norm),
-                        new Linear(tied ? embedding : "lm_head", vocabulary, hidden, checkpoint.has("lm_head.bias"))));
+                new Head(norm("model.norm"), null, output, 1, logitSoftcap));
     }
 
-    private BlockSpec block(Checkpoint checkpoint, int index, int hidden, int headDim, float epsilon) {
-        Config config = checkpoint.config();
+    private BlockSpec block(int index, @Nullable Rotary turns) {
         String prefix = "model.layers." + index + ".";
-        int heads = config.positive("num_attention_heads", Bounds.HEADS);
-        int kvHeads = config.integer("num_key_value_heads", heads);
-        if (kvHeads < 1 || heads % kvHeads != 0) {
-            throw new MalformedFileException(
-                    config.file(),
-                    -1,
-                    "\"num_key_value_heads\" should divide num_attention_heads " + heads + ", is " + kvHeads);
-        }
         String attention = prefix + "self_attn.";
-        Linear query = linear(checkpoint, attention + "q_proj", heads * headDim, hidden, queryKeyValueBias);
-        Linear key = linear(checkpoint, attention + "k_proj", kvHeads * headDim, hidden, queryKeyValueBias);
-        Linear value = linear(checkpoint, attention + "v_proj", kvHeads * headDim, hidden, queryKeyValueBias);
-        Linear output = linear(checkpoint, attention + "o_proj", hidden, heads * headDim, outputBias);
-        Norm first = new Norm.Rms(prefix + "input_layernorm", hidden, epsilon);
-        Norm second = new Norm.Rms(prefix + "post_attention_layernorm", hidden, epsilon);
-
-        var groups = new ArrayList<ScaleGroup>();
-        groups.add(new ScaleGroup(List.of(query, key, value), new Fold.IntoNorm(first), Inspect.ATTENTION));
-        groups.add(
-                new ScaleGroup(List.of(output), new Fold.IntoRows(value, headDim, heads / kvHeads), Inspect.LINEARS));
-        Mlp mlp;
-        if (mixture != null && mixture.in(index)) {
-            Mlp.Experts experts = mixture.mlp(checkpoint, prefix, hidden);
-            groups.addAll(Mixture.groups(experts, second));
-            mlp = experts;
-        } else {
-            Mlp.Gated gated = gated(checkpoint, prefix, hidden);
-            groups.add(new ScaleGroup(List.of(gated.gate(), gated.up()), new Fold.IntoNorm(second), Inspect.MLP));
-            groups.add(new ScaleGroup(List.of(gated.down()), new Fold.IntoRows(gated.up()), Inspect.LINEARS));
-            mlp = gated;
-        }
-
+        Projections linears = fused
+                ? Projections.stacked(
+                        Fused.of(checkpoint, attention + "qkv_proj", Projections.rows(heads), hidden),
+                        heads,
+                        linear(attention + "o_proj", hidden, heads.queryWidth(), outputBias))
+                : Projections.apart(checkpoint, attention, "o_proj", heads, hidden, queryKeyValueBias, outputBias);
         var shape = new AttentionShape(
-                heads, kvHeads, headDim, (float) (1 / Math.sqrt(headDim)), window.applyAsInt(index), null);
-        return new BlockSpec(
+                heads.query(),
+                heads.keyValue(),
+                heads.size(),
+                scoreScale,
+                window.applyAsInt(index),
+                scoreSoftcap,
+                null);
+        return ScaleGroups.block(
                 index,
-                new Residual.Sequential(first, second),
+                residual.apply(prefix, this),
                 new AttentionSpec(
                         shape,
-                        query,
-                        key,
-                        value,
-                        output,
+                        linears.query(),
+                        linears.key(),
+                        linears.value(),
+                        linears.output(),
                         0,
-                        headNorms ? new Norm.Rms(attention + "q_norm", headDim, epsilon) : null,
-                        headNorms ? new Norm.Rms(attention + "k_norm", headDim, epsilon) : null,
-                        RopeConfig.read(config, headDim, theta)),
-                mlp,
-                groups);
+                        headNorms ? norm(attention + "q_norm", heads.size()) : null,
+                        headNorms ? norm(attention + "k_norm", heads.size()) : null,
+                        turns),
+                mixture != null && mixture.in(index) ? mixture.mlp(checkpoint, prefix, hidden) : mlp(prefix + "mlp."));
     }
 
-    private Mlp.Gated gated(Checkpoint checkpoint, String prefix, int hidden) {
-        Config config = checkpoint.config();
+    private Mlp mlp(String prefix) {
         int wide = config.positive("intermediate_size", Bounds.WIDTH);
+        Activation function = Activations.read(config, activationKey, activation);
+        Linear down = linear(prefix + "down_proj", hidden, wide, mlpBias);
+        if (fused) {
+            Fused matrix = Fused.of(checkpoint, prefix + "gate_up_proj", 2 * wide, hidden);
+            return new Mlp.Gated(function, matrix.part("gate", 0, wide), matrix.part("up", wide, wide), down);
+        }
         return new Mlp.Gated(
-                activation(config, "hidden_act", "silu"),
-                linear(checkpoint, prefix + "mlp.gate_proj", wide, hidden, mlpBias),
-                linear(checkpoint, prefix + "mlp.up_proj", wide, hidden, mlpBias),
-                linear(checkpoint, prefix + "mlp.down_proj", hidden, wide, mlpBias));
+                function,
+                linear(prefix + "gate_proj", wide, hidden, mlpBias),
+                linear(prefix + "up_proj", wide, hidden, mlpBias),
+                down);
     }
 
-    /** A bias that the file stores is added even where the family has none: fine-tunes do add them. */
-    static Linear linear(Checkpoint checkpoint, String name, int rows, int columns, boolean bias) {
-        return new Linear(name, rows, columns, bias || checkpoint.has(name + ".bias"));
-    }
-
-    private static int headDim(Config config) {
-        if (config.has("head_dim")) {
-            return config.positive("head_dim", Bounds.HEAD_DIM);
-        }
-        int hidden = config.positive("hidden_size", Bounds.WIDTH);
-        int heads = config.positive("num_attention_heads", Bounds.HEADS);
-        if (hidden % heads != 0) {
-            throw new MalformedFileException(
-                    config.file(), -1, "hidden_size " + hidden + " does not divide by num_attention_heads " + heads);
-        }
-        return hidden / heads;
-    }
-
-    static Activation activation(Config config, String key, String otherwise) {
-        String name = config.text(key, otherwise);
-        return switch (name) {
-            case "silu", "swish" -> Activation.SILU;
-            case "relu" -> Activation.RELU;
-            case "gelu" -> Activation.GELU;
-            case "gelu_new", "gelu_pytorch_tanh", "gelu_fast" -> Activation.GELU_TANH;
-            default ->
-                throw new UnsupportedModelException("activation \"" + name
-                        + "\" is not supported; supported: silu, relu, gelu, gelu_new, gelu_pytorch_tanh");
-        };
+    private Linear linear(String name, int rows, int columns, boolean bias) {
+        return Projections.linear(checkpoint, name, rows, columns, bias);
     }
 
     /**

@@ -17,6 +17,8 @@ final class Mistral implements ModelFamily {
     public ModelSpec spec(Checkpoint checkpoint) {
         Config config = checkpoint.config();
         int window = config.has("sliding_window") ? config.positive("sliding_window") : 0;
-        return new LlamaLine("mistral", false, false, false, false, 10_000, 1e-6, layer -> window).spec(checkpoint);
+        return new LlamaLine("mistral", checkpoint)
+                .window(LlamaLine.windows(config, window, layer -> window))
+                .spec();
     }
 }

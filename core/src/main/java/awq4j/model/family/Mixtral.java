@@ -19,7 +19,11 @@ final class Mixtral implements ModelFamily {
         int window = config.has("sliding_window") ? config.positive("sliding_window") : 0;
         var mixture = Mixture.read(
                 config, Mixture.Names.MIXTRAL, "num_local_experts", "intermediate_size", true, 0, layer -> true);
-        return new LlamaLine("mixtral", false, false, false, false, 1e6, 1e-5, layer -> window, mixture)
-                .spec(checkpoint);
+        return new LlamaLine("mixtral", checkpoint)
+                .theta(1e6)
+                .epsilon(1e-5)
+                .window(layer -> window)
+                .experts(mixture)
+                .spec();
     }
 }

@@ -6,10 +6,6 @@ import awq4j.format.MalformedFileException;
 import awq4j.kernel.Activation;
 import awq4j.model.Linear;
 import awq4j.model.Mlp;
-import awq4j.model.Norm;
-import awq4j.model.ScaleGroup;
-import awq4j.model.ScaleGroup.Fold;
-import awq4j.model.ScaleGroup.Inspect;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.function.IntPredicate;
@@ -75,7 +71,7 @@ record Mixture(
 
     /** The experts of one layer. */
     Mlp.Experts mlp(Checkpoint checkpoint, String prefix, int hidden) {
-        Activation activation = LlamaLine.activation(checkpoint.config(), "hidden_act", "silu");
+        Activation activation = Activations.read(checkpoint.config(), "hidden_act", "silu");
         String part = prefix + names.part();
         var all = new ArrayList<Mlp.Gated>(experts);
         for (int e = 0; e < experts; e++) {
@@ -92,34 +88,8 @@ record Mixture(
     private Mlp.Gated expert(Checkpoint checkpoint, String prefix, int hidden, int wide, Activation activation) {
         return new Mlp.Gated(
                 activation,
-                LlamaLine.linear(checkpoint, prefix + names.gate(), wide, hidden, false),
-                LlamaLine.linear(checkpoint, prefix + names.up(), wide, hidden, false),
-                LlamaLine.linear(checkpoint, prefix + names.down(), hidden, wide, false));
-    }
-
-    /**
-     * The scale groups of experts behind a norm. What scales the norm's output scales it for all that read it: every
-     * expert, the shared one, and the linears that steer, which are compensated though they are not quantized; else
-     * tokens would go to other experts.
-     */
-    static List<ScaleGroup> groups(Mlp.Experts mlp, Norm norm) {
-        var readers = new ArrayList<Linear>();
-        var groups = new ArrayList<ScaleGroup>();
-        readers.add(mlp.router());
-        var each = new ArrayList<>(mlp.experts());
-        Mlp.Shared shared = mlp.shared();
-        if (shared != null) {
-            each.add(shared.mlp());
-        }
-        for (Mlp.Gated expert : each) {
-            readers.add(expert.gate());
-            readers.add(expert.up());
-            groups.add(new ScaleGroup(List.of(expert.down()), new Fold.IntoRows(expert.up()), Inspect.LINEARS));
-        }
-        if (shared != null && shared.gate() != null) {
-            readers.add(shared.gate());
-        }
-        groups.addFirst(new ScaleGroup(readers, new Fold.IntoNorm(norm), Inspect.MLP));
-        return groups;
+                Projections.linear(checkpoint, prefix + names.gate(), wide, hidden, false),
+                Projections.linear(checkpoint, prefix + names.up(), wide, hidden, false),
+                Projections.linear(checkpoint, prefix + names.down(), hidden, wide, false));
     }
 }

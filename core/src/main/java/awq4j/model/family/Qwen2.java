@@ -16,8 +16,10 @@ final class Qwen2 implements ModelFamily {
 
     @Override
     public ModelSpec spec(Checkpoint checkpoint) {
-        return new LlamaLine("qwen2", true, false, false, false, 10_000, 1e-6, windows(checkpoint.config()))
-                .spec(checkpoint);
+        return new LlamaLine("qwen2", checkpoint)
+                .biases(true, false, false)
+                .window(windows(checkpoint.config()))
+                .spec();
     }
 
     /** Windows apply only if switched on, and then from layer {@code max_window_layers} on. */

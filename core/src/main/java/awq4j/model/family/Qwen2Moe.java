@@ -24,16 +24,10 @@ final class Qwen2Moe implements ModelFamily {
                 config.flag("norm_topk_prob", false),
                 config.positive("shared_expert_intermediate_size", Bounds.WIDTH),
                 Mixture.sparse(config));
-        return new LlamaLine(
-                        "qwen2_moe",
-                        config.flag("qkv_bias", true),
-                        false,
-                        false,
-                        false,
-                        10_000,
-                        1e-6,
-                        Qwen2.windows(config),
-                        mixture)
-                .spec(checkpoint);
+        return new LlamaLine("qwen2_moe", checkpoint)
+                .biases(config.flag("qkv_bias", true), false, false)
+                .window(Qwen2.windows(config))
+                .experts(mixture)
+                .spec();
     }
 }

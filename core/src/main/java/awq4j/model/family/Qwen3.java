@@ -15,7 +15,10 @@ final class Qwen3 implements ModelFamily {
     @Override
     public ModelSpec spec(Checkpoint checkpoint) {
         boolean bias = checkpoint.config().flag("attention_bias", false);
-        return new LlamaLine("qwen3", bias, bias, false, true, 10_000, 1e-6, Qwen2.windows(checkpoint.config()))
-                .spec(checkpoint);
+        return new LlamaLine("qwen3", checkpoint)
+                .biases(bias, bias, false)
+                .headNorms()
+                .window(Qwen2.windows(checkpoint.config()))
+                .spec();
     }
 }

@@ -26,7 +26,11 @@ final class Qwen3Moe implements ModelFamily {
                 config.flag("norm_topk_prob", false),
                 0,
                 Mixture.sparse(config));
-        return new LlamaLine("qwen3_moe", bias, bias, false, true, 10_000, 1e-6, Qwen2.windows(config), mixture)
-                .spec(checkpoint);
+        return new LlamaLine("qwen3_moe", checkpoint)
+                .biases(bias, bias, false)
+                .headNorms()
+                .window(Qwen2.windows(config))
+                .experts(mixture)
+                .spec();
     }
 }

@@ -1,0 +1,42 @@
+package awq4j.model.family;
+
+/**
+ * Slopes of attention with linear biases (Press et al., 2022): a geometric series over the heads. For a number of heads
+ * that is no power of two there are two ways to fill up.
+ */
+final class Alibi {
+    private Alibi() {}
+
+    /** MPT's way: every other slope of the next power of two comes first, then the ones between. */
+    static float[] ofMpt(int heads, double maxBias) {
+        int power = Integer.highestOneBit(heads);
+        if (power < heads) {
+            power *= 2;
+        }
+        float[] series = new float[power];
+        for (int i = 0; i < power; i++) {
+            series[i] = (float) Math.pow(2, -((i + 1) * maxBias / power));
+        }
+        if (power == heads) {
+            return series;
+        }
+        float[] slopes = new float[heads];
+        for (int i = 0; i < heads; i++) {
+            slopes[i] = i < power / 2 ? series[2 * i + 1] : series[2 * (i - power / 2)];
+        }
+        return slopes;
+    }
+
+    /** BLOOM's way: the slopes of the power of two below, then odd ones of the next. */
+    static float[] ofBloom(int heads) {
+        int power = Integer.highestOneBit(heads);
+        float[] slopes = new float[heads];
+        for (int i = 0; i < heads; i++) {
+            slopes[i] = (float)
+                    (i < power
+                            ? Math.pow(2, -(i + 1) * 8.0 / power)
+                            : Math.pow(2, -(2 * (i - power) + 1) * 4.0 / power));
+        }
+        return slopes;
+    }
+}

@@ -1,0 +1,19 @@
+package awq4j.model.family;
+
+import awq4j.format.Checkpoint;
+import awq4j.model.ModelFamily;
+import awq4j.model.ModelSpec;
+import java.util.Set;
+
+/** GPT-2, whose matrices are stored as [inputs, outputs]. */
+final class Gpt2 implements ModelFamily {
+    @Override
+    public Set<String> architectures() {
+        return Set.of("GPT2LMHeadModel");
+    }
+
+    @Override
+    public ModelSpec spec(Checkpoint checkpoint) {
+        return new GptLine("gpt2", true, 0).spec(checkpoint);
+    }
+}
