@@ -10,11 +10,20 @@ import awq4j.kernel.Backend;
 import awq4j.kernel.CpuBackend;
 import awq4j.kernel.CpuOptions;
 import awq4j.kernel.KvBuffer.KvPrecision;
+import awq4j.kernel.Precision;
 import awq4j.model.Transformer;
 import awq4j.model.family.Families;
+import awq4j.quant.Awq;
+import awq4j.quant.QuantScheme;
+import awq4j.quant.calibration.Calibration;
+import awq4j.quant.checkpoint.CheckpointQuantizer;
+import awq4j.quant.checkpoint.MethodChoice;
+import awq4j.quant.checkpoint.QuantizeSettings;
 import awq4j.testing.Repository;
 import java.nio.file.Path;
+import java.util.Arrays;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
@@ -22,6 +31,9 @@ import org.junit.jupiter.params.provider.CsvSource;
 class GoldenPerplexityTest {
     private static final Path GOLDEN = Repository.root().resolve("core/src/test/resources/golden/quantization");
     private static final int WINDOW = 128;
+
+    @TempDir
+    private Path folder;
 
     @ParameterizedTest
     @CsvSource({"llama_tiny, 29.001", "opt_tiny, 43.996"})
@@ -39,6 +51,31 @@ class GoldenPerplexityTest {
         Perplexity.Result result = measure(name, "autoawq_gemm_ckpt");
         assertThat(result.perplexity().value())
                 .isCloseTo(expected.number("autoawq_gemm_ckpt_fp32dequant"), withinPercentage(0.01));
+    }
+
+    /** What rounding activations may cost; a model's own 4-bit weights cost some percent here. */
+    private static final double ROUNDING = 0.003;
+
+    @ParameterizedTest
+    @CsvSource({"llama_tiny, autoawq_gemm_ckpt", "opt_tiny, autoawq_gemm_ckpt", "llama_tiny, own", "opt_tiny, own"})
+    void roundingActivationsCostsLittle(String name, String folder) {
+        Path model =
+                folder.equals("own") ? quantized(name) : GOLDEN.resolve(name).resolve(folder);
+        double exact = measure(name, model, Precision.W4A16).perplexity().value();
+        double rounded = measure(name, model, Precision.W4A8).perplexity().value();
+        assertThat(Math.abs(rounded / exact - 1)).isLessThan(ROUNDING).isPositive();
+    }
+
+    /** By our own search, calibrated on the model's calibration tokens. */
+    private Path quantized(String name) {
+        Path out = folder.resolve(name);
+        CheckpointQuantizer.run(QuantizeSettings.of(
+                GOLDEN.resolve(name),
+                out,
+                QuantScheme.INT4_G128,
+                MethodChoice.awq(Awq.Settings.DEFAULT),
+                Calibration.ofTokens(rows(name, "calib_ids"))));
+        return out;
     }
 
     @Test
@@ -75,8 +112,12 @@ class GoldenPerplexityTest {
     }
 
     private static Perplexity.Result measure(String name, String folder) {
-        try (Backend backend = CpuBackend.open(CpuOptions.DEFAULT);
-                Checkpoint checkpoint = Checkpoints.open(GOLDEN.resolve(name).resolve(folder))) {
+        return measure(name, GOLDEN.resolve(name).resolve(folder), Precision.W4A16);
+    }
+
+    private static Perplexity.Result measure(String name, Path model, Precision precision) {
+        try (Backend backend = CpuBackend.open(new CpuOptions(CpuOptions.Arithmetic.AUTO, precision, 2));
+                Checkpoint checkpoint = Checkpoints.open(model)) {
             return Perplexity.measure(predictor(backend, checkpoint), Windows.of(tokens(name), WINDOW), Progress.NONE);
         }
     }
@@ -87,11 +128,17 @@ class GoldenPerplexityTest {
     }
 
     private static int[] tokens(String name) {
+        return Arrays.stream(rows(name, "eval_ids"))
+                .flatMapToInt(Arrays::stream)
+                .toArray();
+    }
+
+    private static int[][] rows(String name, String key) {
         return Config.read(GOLDEN.resolve(name).resolve("tokens.json"))
                 .json()
-                .get("eval_ids")
+                .get(key)
                 .valueStream()
-                .flatMapToInt(row -> row.valueStream().mapToInt(id -> id.asInt()))
-                .toArray();
+                .map(row -> row.valueStream().mapToInt(id -> id.asInt()).toArray())
+                .toArray(int[][]::new);
     }
 }
