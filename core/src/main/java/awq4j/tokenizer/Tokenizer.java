@@ -2,6 +2,8 @@ package awq4j.tokenizer;
 
 import awq4j.format.MalformedFileException;
 import awq4j.format.UnsupportedModelException;
+import awq4j.tokenizer.json.AddedToken;
+import awq4j.tokenizer.json.AddedTokens;
 import awq4j.tokenizer.sentencepiece.SentencePieceConversion;
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -9,8 +11,10 @@ import java.nio.charset.CharacterCodingException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.OptionalInt;
+import java.util.SortedMap;
 
 /**
  * Turns text into token ids and ids into text, as the model was trained with. Never truncates. Safe for any number of
@@ -26,7 +30,12 @@ public final class Tokenizer {
     private final OptionalInt eosId;
 
     private Tokenizer(Path file, String json, SpecialTokens roles) {
-        vocabulary = Vocabulary.read(file, json);
+        this(file, json, Vocabulary.read(file, json), roles);
+    }
+
+    /** @param vocabulary that of the JSON */
+    private Tokenizer(Path file, String json, Vocabulary vocabulary, SpecialTokens roles) {
+        this.vocabulary = vocabulary;
         try {
             engine = new NativeTokenizer(json);
         } catch (IllegalArgumentException e) {
@@ -47,8 +56,8 @@ public final class Tokenizer {
 
     /**
      * Opens the tokenizer of a model folder: {@code tokenizer.json}; without one, {@code tokenizer.model}
-     * (SentencePiece, BPE or Unigram), or {@code vocab.json} with {@code merges.txt} (byte-level BPE as GPT-2 and OPT
-     * have it), converted in memory.
+     * (SentencePiece, BPE or Unigram), or {@code vocab.json} with {@code merges.txt} (byte-level BPE as GPT-2, OPT and
+     * Qwen have it), converted in memory. Tokens that only the files beside it name are added, as transformers does.
      *
      * @throws UnsupportedModelException if the folder has none of these, or one of a kind that cannot be converted
      * @throws MalformedFileException if the file is damaged
@@ -58,7 +67,7 @@ public final class Tokenizer {
         Path json = modelFolder.resolve(JSON_FILE);
         SpecialTokens roles = SpecialTokens.read(modelFolder);
         if (Files.isRegularFile(json)) {
-            return new Tokenizer(json, text(json), roles);
+            return openJson(json, roles);
         }
         Path model = modelFolder.resolve(SENTENCE_PIECE_FILE);
         if (Files.isRegularFile(model)) {
@@ -72,6 +81,22 @@ public final class Tokenizer {
         throw new UnsupportedModelException("no tokenizer in " + modelFolder + ": looked for " + JSON_FILE + ", "
                 + SENTENCE_PIECE_FILE + ", " + ByteLevelConversion.VOCABULARY_FILE + " with "
                 + ByteLevelConversion.MERGES_FILE);
+    }
+
+    /** A tokenizer.json, and the tokens that other files of its folder add to it, as transformers adds them. */
+    private static Tokenizer openJson(Path file, SpecialTokens roles) {
+        String json = text(file);
+        Vocabulary vocabulary = Vocabulary.read(file, json);
+        SortedMap<Integer, AddedToken> more = AddedTokens.read(folder(file))
+                .placed(token -> vocabulary.id(token).stream().boxed().findFirst(), vocabulary.size());
+        more.values().removeIf(token -> vocabulary.isAdded(token.content()));
+        return more.isEmpty()
+                ? new Tokenizer(file, json, vocabulary, roles)
+                : new Tokenizer(file, AddedTokens.into(json, more), roles);
+    }
+
+    private static Path folder(Path file) {
+        return Objects.requireNonNull(file.toAbsolutePath().getParent(), "a file lies in a folder");
     }
 
     /**

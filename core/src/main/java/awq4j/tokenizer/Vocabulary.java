@@ -4,9 +4,11 @@ import awq4j.format.MalformedFileException;
 import java.nio.file.Path;
 import java.util.BitSet;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalInt;
+import java.util.Set;
 import org.jspecify.annotations.Nullable;
 import tools.jackson.core.JacksonException;
 import tools.jackson.core.JsonParser;
@@ -22,6 +24,7 @@ final class Vocabulary {
     private final Path file;
     private final Map<String, Integer> ids = new HashMap<>();
     private final Map<Integer, String> tokens = new HashMap<>();
+    private final Set<String> added = new HashSet<>();
     private final BitSet special = new BitSet();
     private int size;
 
@@ -58,6 +61,11 @@ final class Vocabulary {
 
     boolean isSpecial(int id) {
         return id >= 0 && special.get(id);
+    }
+
+    /** Whether a token is looked for in the text before anything else happens to it. */
+    boolean isAdded(String token) {
+        return added.contains(token);
     }
 
     /** The highest id plus one. */
@@ -130,6 +138,7 @@ final class Vocabulary {
                 throw new MalformedFileException(file, -1, "an added token with id " + id + " has no \"content\"");
             }
             add(content, id);
+            added.add(content);
             special.set(id, isSpecial);
         }
     }

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import awq4j.format.MalformedFileException;
+import awq4j.format.UnsupportedModelException;
 import awq4j.testing.ModelFolders;
 import awq4j.testing.Shared;
 import java.io.IOException;
@@ -40,10 +41,32 @@ class ByteLevelConversionTest {
         refused("merges.txt: line 1 should be two tokens, is \"l o w\"");
         small("l x\n");
         refused("vocab.json: not a tokenizer: ");
-        Files.writeString(folder.resolve("vocab.json"), "{\"l\":0}");
-        refused("vocab.json: has no \"</s>\"");
         Files.writeString(folder.resolve("vocab.json"), "[]");
         refused("vocab.json: expected a JSON object, found a list");
+    }
+
+    @Test
+    void tokensBeyondTheVocabularyAreCountedOn() throws IOException {
+        small("l o\nlo w\nĠ low\n");
+        Files.writeString(folder.resolve("added_tokens.json"), "{\"<a>\": 8, \"<far>\": 99}");
+        Files.writeString(
+                folder.resolve("tokenizer_config.json"), "{\"eos_token\": \"<end>\", \"bos_token\": \"low\"}");
+        Tokenizer tokenizer = Tokenizer.open(folder);
+        assertThat(tokenizer.encode("<a>low<far><end>", false)).containsExactly(8, 6, 9, 10);
+        assertThat(tokenizer.isSpecial(9)).isFalse();
+        assertThat(tokenizer.eosId()).hasValue(10);
+        assertThat(tokenizer.isSpecial(6)).as("a token with a role is a marker").isTrue();
+    }
+
+    @Test
+    void wordsThatAreCutInAnUnknownWayAreRefused() throws IOException {
+        small("l o\n");
+        Files.writeString(folder.resolve("tokenizer_config.json"), "{\"tokenizer_class\": \"CLIPTokenizer\"}");
+        assertThatThrownBy(() -> Tokenizer.open(folder))
+                .isInstanceOf(UnsupportedModelException.class)
+                .hasMessage(
+                        "no tokenizer.json in " + folder + ", and vocab.json of a CLIPTokenizer cannot be converted;"
+                                + " the model's maker or transformers (save_pretrained) can give a tokenizer.json");
     }
 
     /** The same tokenizer in both forms, as OPT is published with the older one only. */

@@ -14,6 +14,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import tools.jackson.databind.json.JsonMapper;
 
 /** Tokenizers of well-known models on llama.cpp's test texts; the data is not part of the project. */
 class PublishedVectorsTest {
@@ -52,6 +53,34 @@ class PublishedVectorsTest {
             assertThat(ids[0]).isEqualTo(1);
             assertThat(converted.decode(ids, true)).as(text).isEqualTo(text);
             assertThat(converted.decode(ids, false)).as(text).isEqualTo(expected.decode(ids, false));
+        }
+    }
+
+    /** Phi-3 has Llama 2's model file, and more tokens, which take the white space behind them along. */
+    @Test
+    void convertedModelFileWithAddedTokensIsPhi3() throws IOException {
+        Path own = Files.createDirectory(folder.resolve("own"));
+        Path published = Files.createDirectory(folder.resolve("published"));
+        Files.copy(Shared.path("data/tokenizers/llama2.tokenizer.model"), own.resolve("tokenizer.model"));
+        Path file =
+                Files.copy(Shared.path("data/tokenizers/phi-3.tokenizer.json"), published.resolve("tokenizer.json"));
+        var config = JsonMapper.shared().createObjectNode();
+        var added = config.putObject("added_tokens_decoder");
+        JsonMapper.shared()
+                .readTree(Files.readAllBytes(file))
+                .get("added_tokens")
+                .forEach(token -> added.set(token.get("id").asString(), token));
+        Files.writeString(own.resolve("tokenizer_config.json"), config.toString());
+        Tokenizer converted = Tokenizer.open(own);
+        Tokenizer expected = Tokenizer.open(published);
+        assertThat(converted.vocabularySize()).isEqualTo(expected.vocabularySize());
+        for (String text : texts("phi-3")) {
+            String turns = "<|user|>\n" + text + "<|end|>  \n<|assistant|> " + text;
+            for (String each : List.of(text, turns)) {
+                int[] ids = converted.encode(each, false);
+                assertThat(ids).as(each).isEqualTo(expected.encode(each, false));
+                assertThat(converted.decode(ids, true)).as(each).isEqualTo(expected.decode(ids, true));
+            }
         }
     }
 

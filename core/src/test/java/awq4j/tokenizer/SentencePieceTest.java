@@ -90,14 +90,49 @@ class SentencePieceTest {
 
     @Test
     void addedTokensOfTheFolderAreTaken() throws IOException {
+        Files.writeString(folder.resolve("added_tokens.json"), "{\"<pad>\": 700, \"<tool>\": 701}");
+        Files.writeString(folder.resolve("special_tokens_map.json"), "{\"pad_token\": \"<pad>\"}");
+        Tokenizer tokenizer = open("bpe");
+        assertThat(tokenizer.vocabularySize()).isEqualTo(702);
+        assertThat(tokenizer.encode("<pad><tool>", false)).isEqualTo(new int[] {700, 701});
+        assertThat(tokenizer.decode(new int[] {700, 701}, true))
+                .as("only what has a role is a marker")
+                .isEqualTo("<tool>");
+    }
+
+    @Test
+    void addedTokensOfTheConfigurationGoFirst() throws IOException {
         Files.writeString(folder.resolve("added_tokens.json"), "{\"<pad>\": 700}");
         Files.writeString(
                 folder.resolve("tokenizer_config.json"),
-                "{\"added_tokens_decoder\": {\"701\": {\"content\": \"<|im_end|>\", \"special\": true}}}");
+                "{\"added_tokens_decoder\": {\"700\": {\"content\": \"<|im_end|>\", \"special\": true, \"rstrip\": true}},"
+                        + " \"additional_special_tokens\": [\"<more>\"]}");
         Tokenizer tokenizer = open("bpe");
-        assertThat(tokenizer.vocabularySize()).isEqualTo(702);
-        assertThat(tokenizer.encode("<pad><|im_end|>", false)).isEqualTo(new int[] {700, 701});
+        assertThat(tokenizer.id("<pad>")).isEmpty();
+        assertThat(tokenizer.encode("<|im_end|> \n <more>", false)).isEqualTo(new int[] {700, 701});
         assertThat(tokenizer.decode(new int[] {700, 701}, true)).isEmpty();
+    }
+
+    @Test
+    void pieceThatWasKeptFreeGetsItsName() throws IOException {
+        Tokenizer before = open("bpe");
+        int free = before.id("<0xFF>").orElseThrow();
+        Files.writeString(
+                folder.resolve("tokenizer_config.json"),
+                "{\"added_tokens_decoder\": {\"" + free + "\": {\"content\": \"<|im_end|>\", \"special\": true}}}");
+        Tokenizer renamed = open("bpe");
+        assertThat(renamed.vocabularySize()).isEqualTo(before.vocabularySize());
+        assertThat(renamed.encode("<|im_end|>", false)).containsExactly(free);
+    }
+
+    @Test
+    void tiktokenVocabularyIsNamed() throws IOException {
+        Files.writeString(folder.resolve("tokenizer.model"), "IQ== 0\nIg== 1\n");
+        assertThatThrownBy(() -> Tokenizer.open(folder))
+                .isInstanceOf(UnsupportedModelException.class)
+                .hasMessage(
+                        "tokenizer.model is a vocabulary of tiktoken, which cannot be converted; a tokenizer.json is"
+                                + " needed, which the model's maker or transformers (save_pretrained) can give");
     }
 
     @Test

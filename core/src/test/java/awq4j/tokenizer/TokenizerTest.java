@@ -167,6 +167,23 @@ class TokenizerTest {
     }
 
     @Test
+    void tokensThatOnlyTheConfigurationKnowsAreAdded() throws IOException {
+        int size = Tokenizer.open(folder).vocabularySize();
+        Files.writeString(
+                folder.resolve("tokenizer_config.json"),
+                "{\"eos_token\": \"<|end_of_text|>\", \"pad_token\": \"the\", \"added_tokens_decoder\": {"
+                        + "\"1\": {\"content\": \"<|end_of_text|>\", \"special\": false},"
+                        + "\"9999\": {\"content\": \"<|tool|>\", \"special\": true, \"rstrip\": true}}}");
+        Tokenizer tokenizer = Tokenizer.open(folder);
+        assertThat(tokenizer.encode("<|tool|>  ", false)).containsExactly(size);
+        assertThat(tokenizer.vocabularySize()).isEqualTo(size + 1);
+        assertThat(tokenizer.isSpecial(1)).as("tokenizer.json goes first").isTrue();
+        assertThat(tokenizer.isSpecial(tokenizer.id("the").orElseThrow()))
+                .as("a token with a role is a marker")
+                .isTrue();
+    }
+
+    @Test
     void rolesComeFromTheConfigurationThenTheMap() throws IOException {
         Files.writeString(
                 folder.resolve("special_tokens_map.json"), "{\"bos_token\": \"<x>\", \"unk_token\": \"<u>\"}");

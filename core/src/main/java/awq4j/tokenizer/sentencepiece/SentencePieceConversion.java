@@ -4,19 +4,29 @@ import awq4j.format.Config;
 import awq4j.format.MalformedFileException;
 import awq4j.format.UnsupportedModelException;
 import awq4j.tokenizer.SpecialTokens;
+import awq4j.tokenizer.json.AddedToken;
+import awq4j.tokenizer.json.AddedTokens;
+import awq4j.tokenizer.json.JsonParts;
 import awq4j.tokenizer.sentencepiece.SentencePieceModel.Piece;
 import awq4j.tokenizer.sentencepiece.SentencePieceModel.Trainer;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.Base64;
+import java.util.HashMap;
+import java.util.HashSet;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
+import java.util.Set;
+import java.util.SortedMap;
 import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
 import tools.jackson.databind.JsonNode;
-import tools.jackson.databind.json.JsonMapper;
 import tools.jackson.databind.node.ArrayNode;
+import tools.jackson.databind.node.NullNode;
 import tools.jackson.databind.node.ObjectNode;
 
 /**
@@ -24,24 +34,28 @@ import tools.jackson.databind.node.ObjectNode;
  *
  * <p>What the model file does not say comes from {@code tokenizer_config.json} beside it: {@code add_bos_token} (true
  * if not said), {@code add_eos_token} (false), {@code legacy} (true: every piece of text between special tokens gets
- * the leading space; false: only a text's beginning) and {@code added_tokens_decoder}; and from
- * {@code added_tokens.json}.
+ * the leading space; false: only a text's beginning), {@code add_prefix_space} (whether there is a leading space at all;
+ * if not said, as the model was trained), and the {@linkplain AddedTokens added tokens}.
  */
 public final class SentencePieceConversion {
-    private static final JsonMapper MAPPER = JsonMapper.builder().build();
     private static final String SPACE = "\u2581";
 
     private final SentencePieceModel model;
+    private final Path folder;
     private final Optional<Config> config;
-    private final Map<Integer, AddedToken> added = new TreeMap<>();
+    private final List<Piece> pieces;
+    private final SortedMap<Integer, AddedToken> added = new TreeMap<>();
+    private final boolean leadingSpace;
 
     private SentencePieceConversion(SentencePieceModel model) {
         this.model = model;
+        this.folder = Objects.requireNonNull(model.file().toAbsolutePath().getParent(), "a file lies in a folder");
         Path file = model.file().resolveSibling(SpecialTokens.CONFIG_FILE);
         this.config = Files.isRegularFile(file) ? Optional.of(Config.read(file)) : Optional.empty();
+        this.pieces = new ArrayList<>(model.pieces());
+        boolean trained = model.normalizer().addDummyPrefix();
+        this.leadingSpace = config.map(c -> c.flag("add_prefix_space", trained)).orElse(trained);
     }
-
-    private record AddedToken(String content, boolean special, boolean lstrip, boolean rstrip) {}
 
     /**
      * A converted model.
@@ -85,11 +99,10 @@ public final class SentencePieceConversion {
         }
         collectAdded(trainer);
         boolean legacy = config.map(c -> c.flag("legacy", true)).orElse(true);
-        ObjectNode root = MAPPER.createObjectNode();
-        root.put("version", "1.0");
-        root.set("added_tokens", addedTokens());
+        ObjectNode root = JsonParts.object().put("version", "1.0");
+        root.set("added_tokens", JsonParts.added(added));
         root.set("normalizer", normalizer(legacy));
-        root.set("pre_tokenizer", legacy ? MAPPER.nullNode() : metaspace());
+        root.set("pre_tokenizer", legacy ? NullNode.getInstance() : metaspace());
         root.set("post_processor", postProcessor(trainer));
         root.set("decoder", decoder());
         root.set("model", trainer.modelKind() == SentencePieceModel.BPE ? bpe(unknown) : unigram());
@@ -97,7 +110,7 @@ public final class SentencePieceConversion {
     }
 
     private @Nullable String piece(int id) {
-        return id >= 0 && id < model.pieces().size() ? model.pieces().get(id).text() : null;
+        return id >= 0 && id < pieces.size() ? pieces.get(id).text() : null;
     }
 
     private Map<String, String> roles(Trainer trainer) {
@@ -115,181 +128,121 @@ public final class SentencePieceConversion {
         }
     }
 
+    /** What the model file itself knows as more than text, and over that what the folder says. */
     private void collectAdded(Trainer trainer) {
-        for (int id = 0; id < model.pieces().size(); id++) {
-            Piece piece = model.pieces().get(id);
+        AddedTokens beside = AddedTokens.read(folder);
+        rename(beside);
+        Map<String, Integer> ids = new HashMap<>();
+        for (int id = 0; id < pieces.size(); id++) {
+            Piece piece = pieces.get(id);
+            ids.put(piece.text(), id);
             boolean special = piece.kind() == SentencePieceModel.CONTROL
                     || piece.kind() == SentencePieceModel.UNKNOWN
                     || id == trainer.bosId()
                     || id == trainer.eosId();
             if (special || piece.kind() == SentencePieceModel.USER_DEFINED) {
-                added.put(id, new AddedToken(piece.text(), special, false, false));
+                added.put(id, new AddedToken(piece.text(), special, false, false, false, false));
             }
         }
-        Path file = model.file().resolveSibling("added_tokens.json");
-        if (Files.isRegularFile(file)) {
-            Config tokens = Config.read(file);
-            for (String content : tokens.json().propertyNames()) {
-                added.put(tokens.integer(content), new AddedToken(content, true, false, false));
-            }
-        }
-        config.flatMap(c -> c.section("added_tokens_decoder")).ifPresent(section -> {
-            for (String id : section.json().propertyNames()) {
-                section.section(id)
-                        .ifPresent(token -> added.put(
-                                parseId(section.file(), id),
-                                new AddedToken(
-                                        token.text("content"),
-                                        token.flag("special", false),
-                                        token.flag("lstrip", false),
-                                        token.flag("rstrip", false))));
+        added.putAll(beside.placed(token -> Optional.ofNullable(ids.get(token)), pieces.size()));
+    }
+
+    /** A folder may give a piece that was kept free for it another name, and says so by the piece's id. */
+    private void rename(AddedTokens beside) {
+        Set<String> texts = new HashSet<>();
+        pieces.forEach(piece -> texts.add(piece.text()));
+        beside.declared().forEach((id, token) -> {
+            if (id >= 0 && id < pieces.size() && texts.add(token.content())) {
+                Piece old = pieces.get(id);
+                pieces.set(id, new Piece(token.content(), old.score(), old.kind()));
             }
         });
     }
 
-    private static int parseId(Path file, String id) {
-        try {
-            return Integer.parseInt(id);
-        } catch (NumberFormatException e) {
-            throw new MalformedFileException(file, -1, "\"added_tokens_decoder\" has the id \"" + id + "\"");
-        }
-    }
-
-    private ArrayNode addedTokens() {
-        ArrayNode tokens = MAPPER.createArrayNode();
-        added.forEach((id, token) -> tokens.addObject()
-                .put("id", id)
-                .put("content", token.content())
-                .put("single_word", false)
-                .put("lstrip", token.lstrip())
-                .put("rstrip", token.rstrip())
-                .put("normalized", false)
-                .put("special", token.special()));
-        return tokens;
-    }
-
     private JsonNode normalizer(boolean legacy) {
-        ObjectNode sequence = typed("Sequence");
+        ObjectNode sequence = JsonParts.typed("Sequence");
         ArrayNode steps = sequence.putArray("normalizers");
         SentencePieceModel.Normalizer normalizer = model.normalizer();
         if (normalizer.charsMap().length > 0) {
-            steps.add(typed("Precompiled")
+            steps.add(JsonParts.typed("Precompiled")
                     .put("precompiled_charsmap", Base64.getEncoder().encodeToString(normalizer.charsMap())));
         }
         if (normalizer.removeExtraSpaces()) {
-            steps.add(replace("Regex", "\\A +| +\\z", ""));
-            steps.add(replace("Regex", " {2,}", " "));
+            steps.add(JsonParts.replace("Regex", "\\A +| +\\z", ""));
+            steps.add(JsonParts.replace("Regex", " {2,}", " "));
         }
-        if (legacy && normalizer.addDummyPrefix()) {
-            steps.add(typed("Prepend").put("prepend", normalizer.escapeSpaces() ? SPACE : " "));
+        if (legacy && leadingSpace) {
+            steps.add(JsonParts.typed("Prepend").put("prepend", normalizer.escapeSpaces() ? SPACE : " "));
         }
         if (legacy && normalizer.escapeSpaces()) {
-            steps.add(replace("String", " ", SPACE));
+            steps.add(JsonParts.replace("String", " ", SPACE));
         }
-        return steps.isEmpty() ? MAPPER.nullNode() : sequence;
+        return steps.isEmpty() ? NullNode.getInstance() : sequence;
     }
 
     private ObjectNode metaspace() {
-        return typed("Metaspace")
+        return JsonParts.typed("Metaspace")
                 .put("replacement", SPACE)
-                .put("prepend_scheme", model.normalizer().addDummyPrefix() ? "first" : "never")
+                .put("prepend_scheme", leadingSpace ? "first" : "never")
                 .put("split", false);
     }
 
     private JsonNode postProcessor(Trainer trainer) {
-        String bos = piece(trainer.bosId());
-        String eos = piece(trainer.eosId());
-        boolean addBos =
-                bos != null && config.map(c -> c.flag("add_bos_token", true)).orElse(true);
-        boolean addEos =
-                eos != null && config.map(c -> c.flag("add_eos_token", false)).orElse(false);
-        if (!addBos && !addEos) {
-            return MAPPER.nullNode();
-        }
-        ObjectNode template = typed("TemplateProcessing");
-        ObjectNode special = MAPPER.createObjectNode();
-        for (String form : new String[] {"single", "pair"}) {
-            ArrayNode parts = template.putArray(form);
-            for (String sequence : form.equals("single") ? new String[] {"A"} : new String[] {"A", "B"}) {
-                if (addBos) {
-                    parts.add(part("SpecialToken", bos));
-                }
-                parts.add(part("Sequence", sequence));
-                if (addEos) {
-                    parts.add(part("SpecialToken", eos));
-                }
-            }
-        }
-        if (addBos) {
-            special.set(bos, specialToken(bos, trainer.bosId()));
-        }
-        if (addEos) {
-            special.set(eos, specialToken(eos, trainer.eosId()));
-        }
-        template.set("special_tokens", special);
-        return template;
+        boolean addBos = config.map(c -> c.flag("add_bos_token", true)).orElse(true);
+        boolean addEos = config.map(c -> c.flag("add_eos_token", false)).orElse(false);
+        return JsonParts.around(
+                addBos ? role("bos_token", trainer.bosId()) : Optional.empty(),
+                addEos ? role("eos_token", trainer.eosId()) : Optional.empty());
     }
 
-    private static ObjectNode part(String kind, @Nullable String id) {
-        ObjectNode part = MAPPER.createObjectNode();
-        part.putObject(kind).put("id", id).put("type_id", 0);
-        return part;
-    }
-
-    private static ObjectNode specialToken(@Nullable String token, int id) {
-        ObjectNode node = MAPPER.createObjectNode().put("id", token);
-        node.putArray("ids").add(id);
-        node.putArray("tokens").add(token);
-        return node;
+    /** The token that the folder names, or else the model file. */
+    private Optional<Map.Entry<String, Integer>> role(String role, int id) {
+        String named = SpecialTokens.read(folder).byRole().get(role);
+        String text = named == null ? piece(id) : named;
+        return added.entrySet().stream()
+                .filter(token -> token.getValue().content().equals(text))
+                .findFirst()
+                .map(token -> Map.entry(token.getValue().content(), token.getKey()));
     }
 
     private ObjectNode decoder() {
-        ObjectNode sequence = typed("Sequence");
+        ObjectNode sequence = JsonParts.typed("Sequence");
         ArrayNode steps = sequence.putArray("decoders");
-        steps.add(replace("String", SPACE, " "));
-        steps.add(typed("ByteFallback"));
-        steps.add(typed("Fuse"));
-        if (model.normalizer().addDummyPrefix()) {
-            steps.add(typed("Strip").put("content", " ").put("start", 1).put("stop", 0));
+        steps.add(JsonParts.replace("String", SPACE, " "));
+        steps.add(JsonParts.typed("ByteFallback"));
+        steps.add(JsonParts.typed("Fuse"));
+        if (leadingSpace) {
+            steps.add(
+                    JsonParts.typed("Strip").put("content", " ").put("start", 1).put("stop", 0));
         }
         return sequence;
     }
 
     private ObjectNode bpe(String unknown) {
-        ObjectNode bpe = typed("BPE");
+        ObjectNode bpe = JsonParts.typed("BPE");
         bpe.putNull("dropout");
         bpe.put("unk_token", unknown);
         bpe.put("fuse_unk", true);
         bpe.put("byte_fallback", model.trainer().byteFallback());
         ObjectNode vocabulary = bpe.putObject("vocab");
-        for (int id = 0; id < model.pieces().size(); id++) {
-            vocabulary.put(model.pieces().get(id).text(), id);
+        for (int id = 0; id < pieces.size(); id++) {
+            vocabulary.put(pieces.get(id).text(), id);
         }
         ArrayNode merges = bpe.putArray("merges");
-        for (Merges.Merge merge : Merges.of(model.pieces())) {
+        for (Merges.Merge merge : Merges.of(pieces)) {
             merges.addArray().add(merge.left()).add(merge.right());
         }
         return bpe;
     }
 
     private ObjectNode unigram() {
-        ObjectNode unigram = typed("Unigram");
+        ObjectNode unigram = JsonParts.typed("Unigram");
         unigram.put("unk_id", model.trainer().unkId());
         unigram.put("byte_fallback", model.trainer().byteFallback());
         ArrayNode vocabulary = unigram.putArray("vocab");
-        for (Piece piece : model.pieces()) {
+        for (Piece piece : pieces) {
             vocabulary.addArray().add(piece.text()).add((double) piece.score());
         }
         return unigram;
-    }
-
-    private static ObjectNode replace(String kind, String from, String to) {
-        ObjectNode replace = typed("Replace").put("content", to);
-        replace.putObject("pattern").put(kind, from);
-        return replace;
-    }
-
-    private static ObjectNode typed(String type) {
-        return MAPPER.createObjectNode().put("type", type);
     }
 }

@@ -1,12 +1,15 @@
 package awq4j.tokenizer.sentencepiece;
 
 import awq4j.format.MalformedFileException;
+import awq4j.format.UnsupportedModelException;
 import java.io.IOException;
 import java.io.UncheckedIOException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.regex.Pattern;
 
 /**
  * What a SentencePiece model file says, as far as encoding and decoding need it; field numbers are those of
@@ -29,6 +32,7 @@ record SentencePieceModel(Path file, List<Piece> pieces, Trainer trainer, Normal
     static final int CONTROL = 3;
     static final int USER_DEFINED = 4;
 
+    private static final Pattern TIKTOKEN = Pattern.compile("[A-Za-z0-9+/]+=* \\d+\\r?\\n");
     private static final int NORMAL = 1;
     /** Far more than trainers allow; finding the merges of a piece takes time in the square of its length. */
     private static final int LONGEST_PIECE = 4096;
@@ -43,13 +47,23 @@ record SentencePieceModel(Path file, List<Piece> pieces, Trainer trainer, Normal
     /** What happens to text before it is cut; {@code charsMap} is the compiled character map, often empty. */
     record Normalizer(byte[] charsMap, boolean addDummyPrefix, boolean removeExtraSpaces, boolean escapeSpaces) {}
 
-    /** @throws MalformedFileException if the file is not such a model */
+    /**
+     * Reads a file.
+     *
+     * @throws MalformedFileException if the file is not such a model
+     * @throws UnsupportedModelException if it is another kind of vocabulary that is published under this name
+     */
     static SentencePieceModel read(Path file) {
         byte[] content;
         try {
             content = Files.readAllBytes(file);
         } catch (IOException e) {
             throw new UncheckedIOException(e);
+        }
+        if (isTiktoken(content)) {
+            throw new UnsupportedModelException(file.getFileName()
+                    + " is a vocabulary of tiktoken, which cannot be converted; a tokenizer.json is needed, which the"
+                    + " model's maker or transformers (save_pretrained) can give");
         }
         ProtobufReader reader = ProtobufReader.of(file, content);
         var pieces = new ArrayList<Piece>();
@@ -72,6 +86,12 @@ record SentencePieceModel(Path file, List<Piece> pieces, Trainer trainer, Normal
             throw new MalformedFileException(file, -1, "not a SentencePiece model: has no pieces");
         }
         return new SentencePieceModel(file, List.copyOf(pieces), trainer, normalizer);
+    }
+
+    /** Lines of bytes in base 64 and a number: the first line is enough to tell. */
+    private static boolean isTiktoken(byte[] content) {
+        String head = new String(content, 0, Math.min(content.length, LONGEST_PIECE), StandardCharsets.ISO_8859_1);
+        return TIKTOKEN.matcher(head).lookingAt();
     }
 
     private static Piece piece(ProtobufReader reader) {
