@@ -343,7 +343,9 @@ final class CpuKernels implements Kernels {
                 () -> count + " rows from " + first + " of a list of " + wanted.length);
         for (int i = first; i < first + count; i++) {
             int row = wanted[i];
-            expect(row >= 0 && row < of.rows(), operation, () -> "row " + row + " of " + of.shape());
+            if (row < 0 || row >= of.rows()) {
+                throw new IllegalArgumentException(operation + ": row " + row + " of " + of.shape());
+            }
         }
     }
 
