@@ -142,8 +142,8 @@ public final class FewTokens {
             for (int j = 0; j < linears.size(); j++) {
                 Linear linear = linears.get(j);
                 float[] inputs = capture.input(linear.name());
-                logarithms[i][j] += Math.log(error(weights, mlp, linear, searched, inputs)
-                        / error(weights, mlp, linear, rtn, inputs));
+                logarithms[i][j] += Math.log(
+                        error(weights, mlp, linear, searched, inputs) / error(weights, mlp, linear, rtn, inputs));
             }
         }
     }
@@ -170,8 +170,8 @@ public final class FewTokens {
         float[] scale = block.recipe().scales().isEmpty()
                 ? null
                 : block.recipe().scales().getFirst().scale();
-        float[] difference = WeightCodec.decode(
-                Objects.requireNonNull(block.linears().get(linear.name())));
+        float[] difference =
+                WeightCodec.decode(Objects.requireNonNull(block.linears().get(linear.name())));
         float[] exact = weights.values(linear.name());
         int columns = linear.columns();
         for (int at = 0; at < difference.length; at++) {

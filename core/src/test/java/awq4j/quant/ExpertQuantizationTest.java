@@ -103,7 +103,7 @@ class ExpertQuantizationTest {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"mixtral", "qwen2_moe", "qwen3_moe"})
+    @ValueSource(strings = {"mixtral", "qwen2_moe", "qwen3_moe", "olmoe"})
     void foldedModelGivesTheSameLogits(String name) {
         try (Checkpoint checkpoint = Checkpoints.open(Golden.path("models/" + name))) {
             ModelSpec model = Families.spec(checkpoint);
@@ -163,7 +163,7 @@ class ExpertQuantizationTest {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"mixtral", "qwen2_moe", "qwen3_moe"})
+    @ValueSource(strings = {"mixtral", "qwen2_moe", "qwen3_moe", "olmoe"})
     void scaleOfTheNormReachesAllThatReadIt(String name) {
         try (var block = new Case(name)) {
             var readers = block.spec.scaleGroups().stream()

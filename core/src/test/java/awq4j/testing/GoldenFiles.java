@@ -27,7 +27,14 @@ public final class GoldenFiles {
     /** Those without experts. */
     public static List<String> denseModels() {
         return models().stream()
-                .filter(name -> !name.equals("mixtral") && !name.endsWith("_moe"))
+                .filter(name -> {
+                    try {
+                        return !Files.readString(path("models/" + name).resolve("keys.json"))
+                                .contains(".experts.");
+                    } catch (IOException e) {
+                        throw new UncheckedIOException(e);
+                    }
+                })
                 .toList();
     }
 

@@ -22,6 +22,7 @@ public final class Families {
             new Qwen2Moe(),
             new Qwen3(),
             new Qwen3Moe(),
+            new Olmoe(),
             new Gemma(),
             new Gemma2(),
             new Gemma3(),

@@ -36,6 +36,7 @@ final class LlamaLine {
     private boolean outputBias;
     private boolean mlpBias;
     private boolean headNorms;
+    private boolean wideNorms;
     private boolean fused;
     private boolean tied;
     private float addedGain;
@@ -74,6 +75,12 @@ final class LlamaLine {
     /** A norm on every query and key head, before they rotate. */
     LlamaLine headNorms() {
         headNorms = true;
+        return this;
+    }
+
+    /** A norm on all query heads together, and one on all key heads, before they rotate. */
+    LlamaLine wideNorms() {
+        wideNorms = true;
         return this;
     }
 
@@ -226,10 +233,17 @@ final class LlamaLine {
                         linears.value(),
                         linears.output(),
                         0,
-                        headNorms ? norm(attention + "q_norm", heads.size()) : null,
-                        headNorms ? norm(attention + "k_norm", heads.size()) : null,
+                        attentionNorm(attention + "q_norm", linears.query().rows()),
+                        attentionNorm(attention + "k_norm", linears.key().rows()),
                         turns),
                 mixture != null && mixture.in(index) ? mixture.mlp(checkpoint, prefix, hidden) : mlp(prefix + "mlp."));
+    }
+
+    private @Nullable Norm attentionNorm(String name, int width) {
+        if (wideNorms) {
+            return norm(name, width);
+        }
+        return headNorms ? norm(name, heads.size()) : null;
     }
 
     private Mlp mlp(String prefix) {

@@ -57,7 +57,7 @@ class ExpertCheckpointTest {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"mixtral", "qwen2_moe", "qwen3_moe"})
+    @ValueSource(strings = {"mixtral", "qwen2_moe", "qwen3_moe", "olmoe"})
     void awqGivesACheckpointThatRunsBetterThanRtn(String name) {
         Path model = model(name);
         float[] exact = logits(model, CpuOptions.DEFAULT);
@@ -72,7 +72,7 @@ class ExpertCheckpointTest {
 
     /** A token that stands between two experts may go to the other: it tells nothing, all others are near. */
     @ParameterizedTest
-    @ValueSource(strings = {"mixtral", "qwen2_moe", "qwen3_moe"})
+    @ValueSource(strings = {"mixtral", "qwen2_moe", "qwen3_moe", "olmoe"})
     void eightBitsHardlyChangeTheLogits(String name) {
         Path model = model(name);
         float[] exact = logits(model, CpuOptions.DEFAULT);

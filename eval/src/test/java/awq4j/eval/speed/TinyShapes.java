@@ -28,6 +28,10 @@ enum TinyShapes {
             "Qwen3MoeForCausalLM",
             "\"num_key_value_heads\": 2, \"moe_intermediate_size\": 32, \"head_dim\": 32, \"num_experts\": 8,"
                     + " \"num_experts_per_tok\": 3, \"norm_topk_prob\": true"),
+    OLMOE(
+            "OlmoeForCausalLM",
+            "\"num_key_value_heads\": 2, \"intermediate_size\": 32, \"num_experts\": 8,"
+                    + " \"num_experts_per_tok\": 3"),
     OPT("OPTForCausalLM", "\"ffn_dim\": 256, \"activation_function\": \"relu\"");
 
     private final String architecture;
