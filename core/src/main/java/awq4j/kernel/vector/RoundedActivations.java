@@ -3,12 +3,15 @@ package awq4j.kernel.vector;
 import awq4j.kernel.ActivationRounding;
 import awq4j.kernel.Precision;
 import jdk.incubator.vector.FloatVector;
+import jdk.incubator.vector.IntVector;
+import jdk.incubator.vector.ShortVector;
 import jdk.incubator.vector.VectorOperators;
 import jdk.incubator.vector.VectorSpecies;
 
 /** Activations of one group rounded to 8 bits, as {@link ActivationRounding} defines it. */
 final class RoundedActivations {
     private static final VectorSpecies<Float> F = Lanes.FLOATS;
+    private static final VectorSpecies<Integer> I = Lanes.INTS;
     private static final int L = Lanes.COUNT;
 
     private RoundedActivations() {}
@@ -64,18 +67,26 @@ final class RoundedActivations {
         float inverse = ActivationRounding.inverse(greatest);
         int from = at + order.start(group);
         int n = order.length(group);
-        int whole = n / 2;
-        int sum = 0;
-        for (int i = 0; i < whole; i++) {
-            int even = code(x[from + 2 * i] * inverse);
-            int odd = code(x[from + 2 * i + 1] * inverse);
-            pairs[to + i] = (odd << 16) | (even & 0xffff);
-            sum += even + odd;
+        IntVector sums = IntVector.zero(I);
+        int k = 0;
+        for (int end = n - L; k <= end; k += L) {
+            IntVector codes = FloatVector.fromArray(F, x, from + k)
+                    .mul(inverse)
+                    .add(Elementwise.ROUNDER)
+                    .reinterpretAsInts()
+                    .lanewise(VectorOperators.LSHL, 16)
+                    .lanewise(VectorOperators.ASHR, 16);
+            sums = sums.add(codes);
+            ((ShortVector) codes.convertShape(VectorOperators.I2S, Lanes.SHORTS, 0))
+                    .reinterpretAsInts()
+                    .intoArray(pairs, to + k / 2);
         }
-        for (int i = whole; i < order.width() / 2; i++) {
-            int even = 2 * i < n ? code(x[from + 2 * i] * inverse) : 0;
-            pairs[to + i] = even & 0xffff;
-            sum += even;
+        int sum = sums.reduceLanes(VectorOperators.ADD);
+        for (; k < order.width(); k += 2) {
+            int even = k < n ? code(x[from + k] * inverse) : 0;
+            int odd = k + 1 < n ? code(x[from + k + 1] * inverse) : 0;
+            pairs[to + k / 2] = (odd << 16) | (even & 0xffff);
+            sum += even + odd;
         }
         floats[scaleAt] = ActivationRounding.scale(greatest);
         floats[sumAt] = -sum;
