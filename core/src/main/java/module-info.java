@@ -10,7 +10,9 @@ module awq4j.core {
     exports awq4j.weight;
     exports awq4j.format;
     exports awq4j.format.awq;
+    exports awq4j.format.compressed;
     exports awq4j.format.gguf;
+    exports awq4j.format.gptq;
     exports awq4j.format.packed;
     exports awq4j.format.pickle;
     exports awq4j.format.safetensors;

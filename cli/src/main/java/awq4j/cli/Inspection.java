@@ -25,6 +25,7 @@ import java.util.Optional;
  * @param obstacle why the model cannot be run, if it cannot
  * @param quantization empty for a plain model
  * @param linears empty without a model
+ * @param parameters numbers of the model, as far as tensors alone tell
  * @param tokenizer what is known about the tokenizer
  * @param warnings one sentence each
  */
@@ -36,6 +37,7 @@ record Inspection(
         Optional<Quantization> quantization,
         Optional<LinearFacts> linears,
         StoredTensors stored,
+        long parameters,
         TokenizerFacts tokenizer,
         List<String> warnings) {
     /** As many faults are listed beside the first, and as many names in one. */
@@ -73,12 +75,14 @@ record Inspection(
                     Optional.empty(),
                     Optional.empty(),
                     stored,
+                    stored.parameters(),
                     TokenizerFacts.of(folder),
                     FolderOddities.of(folder, config, stored));
         }
     }
 
     private static Inspection ofFile(Path file) throws IOException {
+        var stored = StoredTensors.ofFile(file);
         return new Inspection(
                 file,
                 Optional.empty(),
@@ -86,7 +90,8 @@ record Inspection(
                 Optional.of("a file of tensors alone, without config.json, says nothing about its model"),
                 Optional.empty(),
                 Optional.empty(),
-                StoredTensors.ofFile(file),
+                stored,
+                stored.parameters(),
                 TokenizerFacts.NONE,
                 List.of());
     }
@@ -122,7 +127,7 @@ record Inspection(
         }
         if (checkpoint.quantization().isPresent()
                 && checkpoint.packed().isEmpty()
-                && checkpoint.names().stream().noneMatch(name -> name.endsWith(".qweight"))) {
+                && checkpoint.names().stream().noneMatch(name -> checkpoint.hasPacked(StoredTensors.prefix(name)))) {
             warnings.add("config.json states a quantization, but no linear is packed");
         }
         return new Inspection(
@@ -133,6 +138,7 @@ record Inspection(
                 checkpoint.quantization(),
                 model == null ? Optional.empty() : Optional.of(LinearFacts.of(model, checkpoint)),
                 stored,
+                stored.parameters(checkpoint),
                 tokenizer,
                 warnings);
     }

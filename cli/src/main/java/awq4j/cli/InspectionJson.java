@@ -121,7 +121,7 @@ final class InspectionJson {
             }
             json.put("config", stated);
         });
-        json.put("parameters", Map.of("total", facts.stored().parameters()));
+        json.put("parameters", Map.of("total", facts.parameters()));
     }
 
     private static Map<String, Object> weights(Inspection facts) {

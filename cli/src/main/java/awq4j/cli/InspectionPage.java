@@ -126,7 +126,7 @@ final class InspectionPage {
                 }
             }
         });
-        line("parameters", Figures.count(facts.stored().parameters()) + ", by the tensors");
+        line("parameters", Figures.count(facts.parameters()) + ", by the tensors");
     }
 
     private void weights() {

@@ -2,8 +2,6 @@ package awq4j.cli;
 
 import awq4j.format.Checkpoint;
 import awq4j.format.Checkpoint.Quantization;
-import awq4j.format.awq.AwqPacking;
-import awq4j.format.awq.AwqPacking.Version;
 import awq4j.model.BlockSpec;
 import awq4j.model.ModelSpec;
 import awq4j.model.StoredMatrix;
@@ -38,7 +36,7 @@ record LinearFacts(int total, int packed, boolean headPacked, Map<String, List<S
                 if (packed(linear.name(), checkpoint)) {
                     packed++;
                 } else if (stated != null) {
-                    plain.computeIfAbsent(reason(linear, stated), key -> new ArrayList<>())
+                    plain.computeIfAbsent(reason(linear, stated, checkpoint), key -> new ArrayList<>())
                             .add(linear.name());
                 }
             }
@@ -50,7 +48,7 @@ record LinearFacts(int total, int packed, boolean headPacked, Map<String, List<S
     }
 
     private static boolean packed(String name, Checkpoint checkpoint) {
-        return checkpoint.has(name + ".qweight")
+        return checkpoint.hasPacked(name)
                 || (checkpoint.packed().isPresent() && checkpoint.hasLinear(name) && !checkpoint.has(name + ".weight"));
     }
 
@@ -64,16 +62,16 @@ record LinearFacts(int total, int packed, boolean headPacked, Map<String, List<S
         return checkpoint.has(name) ? checkpoint.tensor(name).data().byteSize() : 0;
     }
 
-    private static String reason(StoredMatrix linear, Quantization stated) {
+    private static String reason(StoredMatrix linear, Quantization stated, Checkpoint checkpoint) {
         for (String part : stated.excluded()) {
             if (linear.name().contains(part)) {
                 return "left out by modules_to_not_convert";
             }
         }
-        int group = stated.groupSize() == -1 ? linear.columns() : stated.groupSize();
-        if (!AwqPacking.fits(Version.of(stated.version()), linear.rows(), linear.columns(), group)) {
-            return "does not divide into groups of " + group + " columns and eights of rows";
-        }
-        return "stored plain";
+        boolean fits = checkpoint
+                .packing()
+                .map(packing -> packing.fits(linear.rows(), linear.columns()))
+                .orElse(true);
+        return fits ? "stored plain" : "its shape does not fit the packing";
     }
 }

@@ -1,8 +1,10 @@
 package awq4j.cli;
 
+import awq4j.format.Checkpoint;
 import awq4j.format.Checkpoints;
 import awq4j.format.TensorFile;
 import awq4j.format.TensorFolder;
+import awq4j.format.UnsupportedModelException;
 import awq4j.format.packed.PackedFile;
 import awq4j.format.safetensors.SafetensorsFile;
 import awq4j.tensor.Shape;
@@ -10,11 +12,14 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.TreeMap;
+import java.util.TreeSet;
 
 /**
  * The tensors of one or more files as their headers list them, of whatever element type.
@@ -85,29 +90,46 @@ record StoredTensors(Map<String, Long> files, List<Row> tensors) {
         return types;
     }
 
-    /**
-     * Numbers of the model, as far as tensors alone tell: floats as they are, packed linears by their shape before.
-     */
+    /** Floats; what packed linears hold is not known without a configuration. */
     long parameters() {
-        var byName = new LinkedHashMap<String, Row>();
-        tensors.forEach(row -> byName.put(row.name(), row));
-        long count = 0;
+        return floats(Set.of());
+    }
+
+    /** Numbers of the model: floats as they are, packed linears by their shape before. */
+    long parameters(Checkpoint checkpoint) {
+        var linears = new TreeSet<String>();
+        var parts = new HashSet<String>();
         for (Row row : tensors) {
-            int dot = row.name().lastIndexOf('.');
-            String prefix = row.name().substring(0, Math.max(0, dot));
-            boolean packed = byName.containsKey(prefix + ".qweight");
-            if (row.name().endsWith(".qweight") && row.shape().rank() == 2) {
-                Row scales = byName.get(prefix + ".scales");
-                count += scales == null || scales.shape().rank() != 2
-                        ? 0
-                        : saturated(Shape.of(row.shape().dim(0), scales.shape().dim(1)));
-            } else if (!(packed && (row.name().endsWith(".qzeros") || row.name().endsWith(".scales")))
-                    && row.dtype().contains("F")
-                    && !row.name().endsWith("inv_freq")) {
-                count += saturated(row.shape());
+            String prefix = prefix(row.name());
+            if (checkpoint.hasPacked(prefix) && linears.add(prefix)) {
+                parts.addAll(checkpoint.matrixNames(prefix));
             }
         }
-        return count;
+        return floats(parts)
+                + linears.stream()
+                        .mapToLong(linear -> packed(checkpoint, linear))
+                        .sum();
+    }
+
+    private static long packed(Checkpoint checkpoint, String linear) {
+        try {
+            return checkpoint.matrixShape(linear).elements();
+        } catch (UnsupportedModelException e) {
+            return 0; // told elsewhere
+        }
+    }
+
+    private long floats(Set<String> without) {
+        return tensors.stream()
+                .filter(row -> row.dtype().contains("F") && !row.name().endsWith("inv_freq"))
+                .filter(row -> !without.contains(row.name()))
+                .mapToLong(row -> saturated(row.shape()))
+                .sum();
+    }
+
+    /** A tensor's name without its last word. */
+    static String prefix(String name) {
+        return name.substring(0, Math.max(0, name.lastIndexOf('.')));
     }
 
     private static long saturated(Shape shape) {

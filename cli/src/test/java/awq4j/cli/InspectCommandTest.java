@@ -62,6 +62,18 @@ class InspectCommandTest {
     }
 
     @Test
+    void aModelPackedByGptqCountsItsLinears() {
+        var program = Program.run("inspect", GoldenFiles.path("quantization/llama_tiny/gptq_v1_ckpt"));
+        assertThat(program.code()).as("%s", program).isZero();
+        assertThat(program.out())
+                .contains(
+                        "parameters      1.44 M",
+                        "quantization    gptq, 4 bits, groups of 128, symmetric, packed as gptq",
+                        "  packed        14 of 14 linears; output projection plain")
+                .doesNotContain("cannot run", "not used by the model");
+    }
+
+    @Test
     void machinesGetTheNumbers() throws IOException {
         Path file = folder.resolve("facts.json");
         var program = Program.run("inspect", GoldenFiles.path(PACKED), "--tensors", "--json", file);
@@ -144,10 +156,10 @@ class InspectCommandTest {
         ModelFolders.copy("quantization/llama_tiny", folder);
         ModelFolders.edit(
                 folder.resolve("config.json"),
-                json -> json.putObject("quantization_config").put("quant_method", "gptq"));
+                json -> json.putObject("quantization_config").put("quant_method", "eetq"));
         var program = Program.run("inspect", folder);
         assertThat(program.code()).as("%s", program).isZero();
-        assertThat(program.out()).contains("cannot run      config.json: quant_method \"gptq\" is not supported");
+        assertThat(program.out()).contains("cannot run      config.json: quant_method \"eetq\" is not supported");
     }
 
     @Test

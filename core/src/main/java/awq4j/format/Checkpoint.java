@@ -51,12 +51,47 @@ public interface Checkpoint extends AutoCloseable {
         return tensor(name).data().byteSize();
     }
 
+    /** How packed linears lie in their tensors; empty if there are none, or none that share a packing. */
+    default Optional<LinearPacking> packing() {
+        return Optional.empty();
+    }
+
+    /** Whether the linear of that prefix is packed. */
+    default boolean hasPacked(String prefix) {
+        return packing().isPresent() && has(prefix + "." + packing().get().mark());
+    }
+
+    /** The names of the tensors that hold a linear's matrix; empty if there are none. */
+    default List<String> matrixNames(String prefix) {
+        if (hasPacked(prefix)) {
+            return packing().orElseThrow().words().stream()
+                    .map(word -> prefix + "." + word)
+                    .filter(this::has)
+                    .toList();
+        }
+        return has(prefix + ".weight") ? List.of(prefix + ".weight") : List.of();
+    }
+
+    /**
+     * Extents of a linear's matrix as stored: [rows, columns] if it is packed. No codes are read.
+     *
+     * @throws UnsupportedModelException if it is not stored, or its tensors do not fit together
+     */
+    default Shape matrixShape(String prefix) {
+        return hasPacked(prefix) ? packing().orElseThrow().shape(prefix, parts(prefix)) : shape(prefix + ".weight");
+    }
+
+    /** The tensors of a packed linear. */
+    default LinearPacking.Parts parts(String prefix) {
+        return word -> has(prefix + "." + word) ? tensor(prefix + "." + word) : null;
+    }
+
     /** Whether {@link #linear} can answer for this prefix, packed or plain. */
     boolean hasLinear(String prefix);
 
     /**
      * The matrix of a linear layer: plain ({@code prefix.weight}) or packed ({@code prefix.qweight} and its
-     * companions); the caller cannot tell. A packed one is unpacked on each call.
+     * companions, say); the caller cannot tell. A packed one is unpacked on each call.
      *
      * @param prefix for example {@code model.layers.0.mlp.up_proj}
      */
@@ -84,7 +119,7 @@ public interface Checkpoint extends AutoCloseable {
     /**
      * What {@code quantization_config} says.
      *
-     * @param method {@code awq}, {@code gguf}, ...
+     * @param method {@code awq}, {@code gptq}, {@code gguf}, ...
      * @param groupSize columns that share a scale, or -1 for a whole row
      * @param symmetric whether all zeros are the middle code
      * @param version the packing, for example {@code gemm}

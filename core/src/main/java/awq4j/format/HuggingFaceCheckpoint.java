@@ -1,6 +1,5 @@
 package awq4j.format;
 
-import awq4j.format.awq.AwqPacking;
 import awq4j.tensor.DType;
 import awq4j.tensor.Tensor;
 import awq4j.weight.Weight;
@@ -14,12 +13,16 @@ import java.util.stream.Stream;
 
 /** A folder with {@code config.json} and tensors in files of one kind. */
 final class HuggingFaceCheckpoint implements Checkpoint {
+    /** Words of tensors that are parts of packed linears, whatever the configuration says. */
+    private static final List<String> MARKS = List.of("qweight", "weight_packed");
+
     private final Path path;
     private final Config config;
-    private final Optional<Quantization> quantization;
+    private final Optional<QuantizationConfig> quantization;
     private final TensorFolder tensors;
 
-    private HuggingFaceCheckpoint(Path path, Config config, Optional<Quantization> quantization, TensorFolder tensors) {
+    private HuggingFaceCheckpoint(
+            Path path, Config config, Optional<QuantizationConfig> quantization, TensorFolder tensors) {
         this.path = path;
         this.config = config;
         this.quantization = quantization;
@@ -30,7 +33,7 @@ final class HuggingFaceCheckpoint implements Checkpoint {
     static HuggingFaceCheckpoint open(Path folder, Config config, TensorFolder tensors) {
         boolean opened = false;
         try {
-            Optional<Quantization> quantization = QuantizationConfig.of(folder, config);
+            Optional<QuantizationConfig> quantization = QuantizationConfig.of(folder, config);
             var checkpoint = new HuggingFaceCheckpoint(folder, config, quantization, tensors);
             opened = true;
             return checkpoint;
@@ -53,7 +56,12 @@ final class HuggingFaceCheckpoint implements Checkpoint {
 
     @Override
     public Optional<Quantization> quantization() {
-        return quantization;
+        return quantization.map(QuantizationConfig::stated);
+    }
+
+    @Override
+    public Optional<LinearPacking> packing() {
+        return quantization.map(QuantizationConfig::packing);
     }
 
     @Override
@@ -71,27 +79,28 @@ final class HuggingFaceCheckpoint implements Checkpoint {
 
     @Override
     public boolean hasLinear(String prefix) {
-        return has(prefix + ".weight") || has(prefix + ".qweight");
+        return has(prefix + ".weight") || MARKS.stream().anyMatch(mark -> has(prefix + "." + mark));
     }
 
     @Override
     public Weight linear(String prefix) {
         // what is stored decides, not modules_to_not_convert: older files leave that list out
-        if (has(prefix + ".qweight")) {
-            Quantization stated = quantization.orElseThrow(() -> new MalformedFileException(
-                    config.file(), -1, "has no quantization_config, but " + prefix + " is packed"));
-            for (String part : List.of("qzeros", "scales")) {
-                if (!has(prefix + "." + part)) {
-                    throw new MalformedFileException(path, -1, prefix + " has a qweight but no " + part);
-                }
-            }
-            var packed = new AwqPacking.Packed(
-                    tensor(prefix + ".qweight"), tensor(prefix + ".qzeros"), tensor(prefix + ".scales"));
-            Weight unpacked = AwqPacking.unpack(
-                    prefix, AwqPacking.Version.of(stated.version()), stated.bits(), stated.groupSize(), packed);
+        if (hasPacked(prefix)) {
+            Weight unpacked = packing().orElseThrow().unpack(prefix, parts(prefix));
             // it is a copy: the file's pages need not stay in memory beside it
-            List.of(packed.qweight(), packed.qzeros(), packed.scales()).forEach(Tensor::unload);
+            matrixNames(prefix).forEach(name -> tensor(name).unload());
             return unpacked;
+        }
+        for (String mark : MARKS) {
+            if (has(prefix + "." + mark)) {
+                throw new MalformedFileException(
+                        config.file(),
+                        -1,
+                        packing()
+                                .map(stated ->
+                                        "states the packing " + stated.label() + ", but " + prefix + " has a " + mark)
+                                .orElse("has no quantization_config, but " + prefix + " is packed"));
+            }
         }
         return plain(path, prefix, tensor(prefix + ".weight"));
     }

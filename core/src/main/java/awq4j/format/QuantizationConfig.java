@@ -1,21 +1,29 @@
 package awq4j.format;
 
 import awq4j.format.Checkpoint.Quantization;
+import awq4j.format.awq.AwqLinears;
 import awq4j.format.awq.AwqPacking;
+import awq4j.format.compressed.CompressedLinears;
+import awq4j.format.compressed.CompressedLinears.Scheme;
+import awq4j.format.gptq.GptqLinears;
+import awq4j.format.gptq.GptqPacking;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 
-/** The {@code quantization_config} of an AWQ checkpoint, in config.json or in a file of its own. */
-final class QuantizationConfig {
+/** The {@code quantization_config} of a checkpoint, in config.json or in a file of its own, and the packing it asks for. */
+record QuantizationConfig(Quantization stated, LinearPacking packing) {
     /** Where older tools put it. */
     private static final List<String> FILES = List.of("quant_config.json", "quantize_config.json");
 
-    private QuantizationConfig() {}
+    /** What only GPTQ's configurations have; old ones do not name their method. */
+    private static final List<String> GPTQ_KEYS = List.of("desc_act", "sym", "checkpoint_format", "damp_percent");
 
-    static Optional<Quantization> of(Path folder, Config config) {
-        Optional<Config> section = config.section("quantization_config");
+    static Optional<QuantizationConfig> of(Path folder, Config config) {
+        Optional<Config> section = config.section("quantization_config")
+                .or(() -> config.section("compression_config")); // what compressed-tensors was called at first
         if (section.isPresent()) {
             return section.map(QuantizationConfig::parse);
         }
@@ -26,35 +34,158 @@ final class QuantizationConfig {
                 .map(file -> parse(Config.read(file)));
     }
 
-    private static Quantization parse(Config section) {
-        String method = section.text("quant_method", "awq");
-        if (!method.equals("awq")) {
-            throw new UnsupportedModelException(section.file().getFileName() + ": quant_method \"" + method
-                    + "\" is not supported; supported: awq");
-        }
+    private static QuantizationConfig parse(Config section) {
+        String method = section.text("quant_method", GPTQ_KEYS.stream().anyMatch(section::has) ? "gptq" : "awq");
+        return switch (method) {
+            case "awq" -> awq(section);
+            case "gptq" -> gptq(section);
+            case "compressed-tensors" -> compressed(section);
+            default ->
+                throw unsupported(
+                        section,
+                        "quant_method \"" + method + "\" is not supported; supported: awq, gptq, compressed-tensors");
+        };
+    }
+
+    private static QuantizationConfig awq(Config section) {
         int bits = section.has("bits") ? section.integer("bits") : section.integer("w_bit");
         if (bits < 2 || bits > 8) {
             throw new UnsupportedModelException(
                     "bits " + bits + " in " + section.file().getFileName() + " is not supported; supported: 2 to 8");
         }
-        int groupSize =
-                section.has("group_size") ? section.integer("group_size") : section.integer("q_group_size", 128);
+        int groupSize = groupSize(section, section.has("group_size") ? "group_size" : "q_group_size", 128);
+        var version = AwqPacking.Version.of(
+                section.has("version") ? section.text("version") : section.text("format", "gemm"));
+        if (!version.holds(bits)) {
+            throw unsupported(
+                    section,
+                    "AWQ version " + version.label() + " holds " + version.widths() + ", found " + bits
+                            + "; other widths are read from version " + AwqPacking.Version.DENSE.label());
+        }
+        return new QuantizationConfig(
+                new Quantization(
+                        "awq",
+                        bits,
+                        groupSize,
+                        !section.flag("zero_point", true),
+                        version.label(),
+                        section.texts("modules_to_not_convert")),
+                new AwqLinears(version, bits, groupSize));
+    }
+
+    private static QuantizationConfig gptq(Config section) {
+        int bits = section.integer("bits");
+        if (!GptqPacking.WIDTHS.contains(bits)) {
+            throw unsupported(section, "GPTQ bits " + bits + " are not supported; supported: 2, 3, 4 and 8");
+        }
+        int groupSize = groupSize(section, "group_size", -1);
+        if (section.flag("is_marlin_format", false)) {
+            throw unsupported(
+                    section,
+                    "weights are repacked for the Marlin kernels of CUDA; supported: checkpoint_format gptq, gptq_v2");
+        }
+        var version = GptqPacking.Version.of(
+                section.has("checkpoint_format") ? section.text("checkpoint_format") : section.text("format", "gptq"));
+        return new QuantizationConfig(
+                new Quantization(
+                        "gptq",
+                        bits,
+                        groupSize,
+                        section.flag("sym", true),
+                        version.label(),
+                        section.texts("modules_to_not_convert")),
+                new GptqLinears(version, bits, groupSize));
+    }
+
+    private static QuantizationConfig compressed(Config section) {
+        requireFormat(section, section.text("format", "pack-quantized"));
+        if (section.section("transform_config")
+                .flatMap(config -> config.section("config_groups"))
+                .filter(groups -> !groups.json().isEmpty())
+                .isPresent()) {
+            throw unsupported(section, "transform_config: weights that were rotated are not supported");
+        }
+        section.section("sparsity_config").ifPresent(sparsity -> {
+            String format = sparsity.text("format", "dense");
+            if (!format.equals("dense")) {
+                throw unsupported(section, "sparsity_config of format \"" + format + "\" is not supported");
+            }
+        });
+        Config groups = section.section("config_groups")
+                .orElseThrow(() ->
+                        new MalformedFileException(section.file(), -1, "has no \"quantization_config.config_groups\""));
+        var schemes = new ArrayList<Scheme>();
+        for (String name : groups.json().propertyNames()) {
+            schemes.add(scheme(section, groups, name));
+        }
+        if (schemes.isEmpty()) {
+            throw new MalformedFileException(section.file(), -1, "\"config_groups\" names no scheme");
+        }
+        Scheme first = schemes.getFirst();
+        var packing = new CompressedLinears(schemes);
+        return new QuantizationConfig(
+                new Quantization(
+                        "compressed-tensors",
+                        first.bits(),
+                        first.groupSize(),
+                        first.symmetric(),
+                        packing.label(),
+                        section.texts("ignore")),
+                packing);
+    }
+
+    private static Scheme scheme(Config section, Config groups, String name) {
+        Config group = groups.section(name)
+                .orElseThrow(() -> new MalformedFileException(
+                        section.file(), -1, "\"config_groups." + name + "\" should be an object, is null"));
+        requireFormat(section, group.text("format", "pack-quantized"));
+        if (group.has("input_activations")) {
+            throw unsupported(
+                    section,
+                    "config_groups." + name + " quantizes activations, too; supported: weights of 4 or 8 bits alone");
+        }
+        Config weights = group.section("weights")
+                .orElseThrow(() -> new MalformedFileException(
+                        section.file(), -1, "has no \"config_groups." + name + ".weights\""));
+        int bits = weights.integer("num_bits");
+        String type = weights.text("type", "int");
+        if (!type.equals("int") || (bits != 4 && bits != 8)) {
+            throw unsupported(
+                    section,
+                    "config_groups." + name + ": weights of " + bits + " bits, type \"" + type
+                            + "\", are not supported; supported: 4 or 8 bits, type \"int\"");
+        }
+        String strategy = weights.text("strategy", weights.has("group_size") ? "group" : "channel");
+        int groupSize = switch (strategy) {
+            case "group" -> groupSize(weights, "group_size", 128);
+            case "channel" -> -1;
+            default ->
+                throw unsupported(
+                        section,
+                        "config_groups." + name + ": strategy \"" + strategy
+                                + "\" is not supported; supported: group, channel");
+        };
+        return new Scheme(bits, groupSize, weights.flag("symmetric", true));
+    }
+
+    private static void requireFormat(Config section, String format) {
+        if (!format.equals("pack-quantized")) {
+            throw unsupported(
+                    section,
+                    "compressed-tensors format \"" + format + "\" is not supported; supported: pack-quantized");
+        }
+    }
+
+    private static int groupSize(Config section, String key, int otherwise) {
+        int groupSize = section.integer(key, otherwise);
         if (groupSize != -1 && groupSize < 1) {
             throw new MalformedFileException(
                     section.file(), -1, "group_size should be positive or -1, is " + groupSize);
         }
-        var version = AwqPacking.Version.of(
-                section.has("version") ? section.text("version") : section.text("format", "gemm"));
-        if (version == AwqPacking.Version.GEMM && bits != 4) {
-            throw new UnsupportedModelException(section.file().getFileName() + ": AWQ version gemm holds 4 bits, found "
-                    + bits + "; other widths are read from version " + AwqPacking.Version.DENSE.label());
-        }
-        return new Quantization(
-                method,
-                bits,
-                groupSize,
-                !section.flag("zero_point", true),
-                version.label(),
-                section.texts("modules_to_not_convert"));
+        return groupSize;
+    }
+
+    private static UnsupportedModelException unsupported(Config section, String message) {
+        return new UnsupportedModelException(section.file().getFileName() + ": " + message);
     }
 }

@@ -10,7 +10,7 @@ import java.util.Set;
 
 /**
  * Whether a checkpoint stores what a specification declares. Names and shapes only: no data is read, so it is quick for
- * models of any size. Packed linears are compared by their scales and codes, whose other extents the packing checks.
+ * models of any size. Packed linears are compared by the extents that their packing gives away.
  *
  * @param faults one sentence for each tensor that is missing or has another shape, in the order in which they are used
  * @param unused names of stored tensors that the model does not use
@@ -57,12 +57,9 @@ public record TensorCheck(List<String> faults, List<String> unused) {
             String name = matrix.name();
             if (packed(matrix)) {
                 matrix.parts().forEach(part -> used(part.name()));
-            } else if (checkpoint.has(name + ".qweight")) {
-                used(name + ".qweight");
-                used(name + ".qzeros");
-                used(name + ".scales");
-                extent(name + ".qweight", 0, matrix.columns());
-                extent(name + ".scales", 1, matrix.rows());
+            } else if (checkpoint.hasPacked(name)) {
+                used.addAll(checkpoint.matrixNames(name));
+                packedShape(name, Shape.of(matrix.rows(), matrix.columns()));
             } else {
                 shape(
                         name + ".weight",
@@ -111,11 +108,14 @@ public record TensorCheck(List<String> faults, List<String> unused) {
             }
         }
 
-        private void extent(String name, int axis, int expected) {
-            Shape found = found(name);
-            if (found != null && (found.rank() != 2 || found.dim(axis) != expected)) {
-                faults.add(name + ": config.json asks for "
-                        + (axis == 0 ? "[" + expected + ", ...]" : "[..., " + expected + "]") + ", file has " + found);
+        private void packedShape(String name, Shape expected) {
+            try {
+                Shape found = checkpoint.matrixShape(name);
+                if (!found.equals(expected)) {
+                    faults.add(name + ": config.json asks for " + expected + ", packed in the file is " + found);
+                }
+            } catch (UnsupportedModelException e) {
+                faults.add(e.getMessage());
             }
         }
 

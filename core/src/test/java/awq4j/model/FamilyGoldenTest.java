@@ -168,7 +168,8 @@ class FamilyGoldenTest {
         Path folder = GoldenModel.folder("quantization").resolve(name);
         for (var row : List.of(
                 List.of(".", "logits_fp32", "logits"),
-                List.of("autoawq_gemm_ckpt", "logits_autoawq_gemm_ckpt", "logits"))) {
+                List.of("autoawq_gemm_ckpt", "logits_autoawq_gemm_ckpt", "logits"),
+                List.of("gptq_v1_ckpt", "logits_gptq_v1_ckpt", "logits"))) {
             Path stored = folder.resolve(row.get(1) + ".safetensors");
             try (var model = GoldenModel.open(folder.resolve(row.get(0)), backend)) {
                 int[] tokens = Arrays.copyOf(evaluation(folder), 16);

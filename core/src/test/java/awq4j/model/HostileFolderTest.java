@@ -65,11 +65,29 @@ class HostileFolderTest {
                 Arguments.of(LLAMA, "rope_scaling", "{\"type\":\"linear\"}", "has no \"rope_scaling.factor\""),
                 Arguments.of(LLAMA, "rope_scaling", "{\"type\":\"linear\",\"factor\":0}", "factor should be positive"),
                 Arguments.of(LLAMA, "rope_scaling", "[]", "\"rope_scaling\" should be an object, is []"),
-                Arguments.of(LLAMA, "quantization_config", "{\"quant_method\":\"gptq\"}", "supported: awq"),
+                Arguments.of(
+                        LLAMA,
+                        "quantization_config",
+                        "{\"quant_method\":\"eetq\"}",
+                        "config.json: quant_method \"eetq\" is not supported; supported: awq, gptq, compressed-tensors"),
                 Arguments.of(PACKED, "quantization_config", "-", "config.json: has no quantization_config, but model."),
                 Arguments.of(PACKED, "quantization_config", "7", "\"quantization_config\" should be an object, is 7"),
-                quantized("\"bits\":3", "config.json: AWQ version gemm holds 4 bits, found 3"),
-                quantized("\"bits\":4,\"version\":\"gemv_fast\"", "AWQ version \"gemv_fast\" is not supported"),
+                quantized("\"bits\":3", "config.json: AWQ version gemm holds 4 or 8 bits, found 3"),
+                quantized("\"bits\":8", "qweight: expected [256, 64], found [256, 32]"),
+                quantized("\"bits\":3,\"version\":\"gemv\"", "config.json: AWQ version gemv holds 4 bits, found 3"),
+                quantized(
+                        "\"bits\":4,\"version\":\"exllama\"",
+                        "AWQ version \"exllama\" is not supported; supported: gemm, gemv, gemv_fast, awq4j-dense"),
+                quantized("\"bits\":4,\"version\":\"gemv_fast\"", "qweight: expected I16, found I32"),
+                quantized(
+                        "\"bits\":4,\"group_size\":128,\"version\":\"gemv\"",
+                        "qzeros: expected [256, 1], found [2, 32]"),
+                Arguments.of(
+                        PACKED,
+                        "quantization_config",
+                        "{\"quant_method\":\"compressed-tensors\",\"config_groups\":{\"g\":{\"weights\":{\"num_bits\":4}}}}",
+                        "config.json: states the packing pack-quantized, but model.layers.0.self_attn.q_proj has a"
+                                + " qweight"),
                 quantized("\"bits\":40", "bits 40 in config.json is not supported; supported: 2 to 8"),
                 quantized("\"group_size\":128", "has no \"quantization_config.w_bit\""),
                 quantized("\"bits\":4,\"group_size\":0", "group_size should be positive or -1, is 0"),
@@ -173,7 +191,7 @@ class HostileFolderTest {
         String linear = "model.layers.0.mlp.up_proj";
         for (String part : new String[] {"qzeros", "scales"}) {
             without(PACKED, name -> !name.equals(linear + "." + part));
-            refused(": " + linear + " has a qweight but no " + part);
+            refused(linear + " is packed but has no " + part);
         }
     }
 

@@ -45,12 +45,17 @@ class GoldenPerplexityTest {
     }
 
     @ParameterizedTest
-    @CsvSource({"llama_tiny", "opt_tiny"})
-    void checkpointsOfAutoAwq(String name) {
+    @CsvSource({
+        "llama_tiny, autoawq_gemm_ckpt",
+        "opt_tiny, autoawq_gemm_ckpt",
+        "llama_tiny, gptq_v1_ckpt",
+        "opt_tiny, gptq_v1_ckpt"
+    })
+    void checkpointsOfAutoAwqAndGptq(String name, String folder) {
         Config expected = Config.read(GOLDEN.resolve(name).resolve("ppl_ckpt.json"));
-        Perplexity.Result result = measure(name, "autoawq_gemm_ckpt");
+        Perplexity.Result result = measure(name, folder);
         assertThat(result.perplexity().value())
-                .isCloseTo(expected.number("autoawq_gemm_ckpt_fp32dequant"), withinPercentage(0.01));
+                .isCloseTo(expected.number(folder + "_fp32dequant"), withinPercentage(0.01));
     }
 
     /** What rounding activations may cost; a model's own 4-bit weights cost some percent here. */

@@ -11,16 +11,22 @@ import awq4j.tensor.DType;
 import awq4j.tensor.Shape;
 import awq4j.tensor.Tensor;
 import awq4j.testing.GoldenFiles;
+import awq4j.testing.Samples;
 import awq4j.weight.Weight;
 import awq4j.weight.WeightCodec;
 import awq4j.weight.WeightLayout.Grouped;
 import awq4j.weight.WeightLayout.ZeroPoint;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.nio.file.Path;
+import java.util.List;
 import java.util.Random;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.MethodSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 class AwqPackingTest {
@@ -28,10 +34,12 @@ class AwqPackingTest {
     private static final int COLUMNS = 512;
 
     @ParameterizedTest
-    @ValueSource(ints = {128, 64, 32})
-    void unpackGivesTheGoldenCodesZerosAndScales(int groupSize) {
+    @MethodSource("versionsAndGroups")
+    void unpackGivesTheGoldenCodesZerosAndScales(Version version, int groupSize) {
         try (var golden = SafetensorsFile.open(GoldenFiles.path("quantization/unit/awq_packings.safetensors"))) {
-            Weight weight = AwqPacking.unpack("w", Version.GEMM, 4, groupSize, packed(golden, groupSize));
+            Weight weight = AwqPacking.unpack("w", version, 4, groupSize, packed(golden, version, groupSize));
+            assertThat(AwqPacking.shape("w", version, packed(golden, version, groupSize)))
+                    .isEqualTo(Shape.of(ROWS, COLUMNS));
             var layout = (Grouped) weight.layout();
             String g = "g" + groupSize;
             assertThat(codes(weight, layout))
@@ -45,9 +53,15 @@ class AwqPackingTest {
         }
     }
 
+    private static List<Arguments> versionsAndGroups() {
+        return Stream.of(Version.GEMM, Version.GEMV, Version.GEMV_FAST)
+                .flatMap(version -> Stream.of(128, 64, 32).map(size -> Arguments.of(version, size)))
+                .toList();
+    }
+
     @ParameterizedTest
-    @ValueSource(ints = {128, 64, 32})
-    void packGivesTheGoldenTensors(int groupSize) {
+    @MethodSource("versionsAndGroups")
+    void packGivesTheGoldenTensors(Version version, int groupSize) {
         try (var golden = SafetensorsFile.open(GoldenFiles.path("quantization/unit/awq_packings.safetensors"))) {
             String g = "g" + groupSize;
             byte[] codes = golden.tensor(g + ".codes").data().toArray(ValueLayout.JAVA_BYTE);
@@ -63,8 +77,70 @@ class AwqPackingTest {
                     MemorySegment.ofArray(nibbles),
                     MemorySegment.ofArray(golden.tensor(g + ".scales").toFloats()),
                     golden.tensor(g + ".zeros").data());
-            assertSame(AwqPacking.pack(weight), packed(golden, groupSize));
+            Packed packed = AwqPacking.pack(weight, version);
+            assertSame(packed, packed(golden, version, groupSize));
+            assertThat(AwqPacking.sizeBytes(version, ROWS, COLUMNS, (Grouped) weight.layout()))
+                    .isEqualTo(packed.qweight().data().byteSize()
+                            + packed.qzeros().data().byteSize()
+                            + packed.scales().data().byteSize());
         }
+    }
+
+    /** What llm-awq's own layer holds; its float zeros give the integers back. */
+    @ParameterizedTest
+    @ValueSource(
+            strings = {
+                "llama_tiny self_attn.k_proj",
+                "llama_tiny self_attn.v_proj",
+                "llama_tiny mlp.down_proj",
+                "opt_tiny self_attn.k_proj",
+                "opt_tiny self_attn.v_proj",
+                "opt_tiny fc2"
+            })
+    void bufferOfTinyChatComesBack(String modelAndLinear) {
+        String[] names = modelAndLinear.split(" ", -1);
+        Path file = GoldenFiles.path("quantization/" + names[0] + "/tinychat_v2_layer0_w4g128.safetensors");
+        try (var golden = SafetensorsFile.open(file)) {
+            var stored = new Packed(
+                    golden.tensor(names[1] + ".qweight"),
+                    golden.tensor(names[1] + ".scaled_zeros"),
+                    golden.tensor(names[1] + ".scales"));
+            Weight weight = AwqPacking.unpack("w", Version.GEMV_FAST, 4, 128, stored);
+            assertThat(weight.layout()).isEqualTo(new Grouped(4, 128, ZeroPoint.INTEGER));
+            assertSame(AwqPacking.pack(weight, Version.GEMV_FAST), stored);
+        }
+    }
+
+    @Test
+    void floatZerosThatWereNoIntegersBecomeBiases() {
+        Weight weight = random(8, 128, new Grouped(4, 64, ZeroPoint.INTEGER), 3);
+        Packed packed = AwqPacking.pack(weight, Version.GEMV_FAST);
+        float[] zeros = packed.qzeros().toFloats();
+        zeros[3] = -0.37f; // of row 3, group 0
+        var changed = new Packed(packed.qweight(), Tensor.ofFloats(zeros, 16, 8).as(DType.F16), packed.scales());
+        Weight back = AwqPacking.unpack("w", Version.GEMV_FAST, 4, 64, changed);
+        assertThat(back.layout()).isEqualTo(new Grouped(4, 64, ZeroPoint.FLOAT));
+        float[] row = new float[128];
+        WeightCodec.decodeRow(back, 3, row);
+        var layout = (Grouped) back.layout();
+        assertThat(row[5])
+                .isEqualTo(WeightCodec.scale(back, layout, 3, 0) * WeightCodec.code(back, layout, 3, 5)
+                        + Float.float16ToFloat(Float.floatToFloat16(-0.37f)));
+        assertThatThrownBy(() -> AwqPacking.pack(back)).hasMessage("weight w has biases, AWQ packs zeros");
+    }
+
+    /** Bytes 0 to 3 hold rows 0, 2, 1, 3, which is how vLLM reads eight bits. */
+    @Test
+    void wordsOfEightBitsAreShuffledToo() {
+        Weight weight = random(16, 64, new Grouped(8, 32, ZeroPoint.INTEGER), 9);
+        Packed packed = AwqPacking.pack(weight, Version.GEMM);
+        assertThat(packed.qweight().shape()).isEqualTo(Shape.of(64, 4));
+        Weight back = AwqPacking.unpack("w", Version.GEMM, 8, 32, packed);
+        assertEqual(back, weight, 8);
+        assertThat(AwqPacking.pack(column(8, 0, 1, 2, 3, 4, 5, 6, 7), Version.GEMM)
+                        .qweight()
+                        .toInts())
+                .containsExactly(0x03010200, 0x07050604);
     }
 
     /** Rows below, at and above a word's worth; columns that leave a tail; every width. */
@@ -152,6 +228,74 @@ class AwqPackingTest {
         assertThatThrownBy(() -> AwqPacking.pack(odd))
                 .isInstanceOf(IllegalArgumentException.class)
                 .hasMessage("weight w: 12 x 128 does not fit the packing with group size 128");
+        assertThat(AwqPacking.fits(Version.GEMV, 8, 96, 96)).as("groups of 96").isFalse();
+        assertThat(AwqPacking.fits(Version.GEMV, 8, 192, 64)).isTrue();
+        assertThat(AwqPacking.fits(Version.GEMV_FAST, 4, 192, 64)).isTrue();
+        assertThat(AwqPacking.fits(Version.GEMV_FAST, 4, 96, 32))
+                .as("stretches of 64")
+                .isFalse();
+        assertThat(AwqPacking.fits(Version.GEMV_FAST, 6, 128, 128))
+                .as("four rows")
+                .isFalse();
+        Weight wide = random(8, 128, new Grouped(8, 128, ZeroPoint.INTEGER), 7);
+        assertThatThrownBy(() -> AwqPacking.pack(wide, Version.GEMV)).hasMessageContaining("does not fit the packing");
+        Weight ordered = Samples.inRandomOrder(1, random(8, 128, new Grouped(4, 128, ZeroPoint.INTEGER), 7));
+        assertThatThrownBy(() -> AwqPacking.pack(ordered))
+                .hasMessage("weight w has its columns in an order of their own, which AWQ has no place for");
+    }
+
+    @Test
+    void tensorsOfTheOtherVersionsThatDoNotFitTogetherAreRefused() {
+        refused(Version.GEMV, new Packed(ints(16, 32), ints(16, 1), halves(16, 8)), 128, "");
+        refused(
+                Version.GEMV,
+                new Packed(ints(16, 32), ints(16, 2), halves(16, 8)),
+                128,
+                "w.qzeros: expected [16, 1], found [16, 2]");
+        refused(
+                Version.GEMV,
+                new Packed(ints(16, 32), ints(16, 1), halves(16, 2)),
+                128,
+                "w.scales: expected [16, 8], found [16, 2]");
+        refused(
+                Version.GEMV,
+                new Packed(ints(16, 32), ints(16, 1), halves(16, 8)),
+                16,
+                "w: 16 x 256 cannot be packed with group size 16");
+        var shorts = new Tensor(DType.I16, Shape.of(4, 256), MemorySegment.ofArray(new short[1024]));
+        refused(Version.GEMV_FAST, new Packed(shorts, halves(8, 16), halves(8, 16)), 128, "");
+        refused(
+                Version.GEMV_FAST,
+                new Packed(ints(4, 256), halves(8, 16), halves(8, 16)),
+                128,
+                "w.qweight: expected I16, found I32");
+        refused(
+                Version.GEMV_FAST,
+                new Packed(shorts, ints(8, 16), halves(8, 16)),
+                128,
+                "w.qzeros: expected floats, found I32");
+        refused(
+                Version.GEMV_FAST,
+                new Packed(shorts, halves(8, 16), halves(2, 16)),
+                128,
+                "w.scales: expected [8, 16], found [2, 16]");
+        refused(
+                Version.GEMV_FAST,
+                new Packed(
+                        new Tensor(DType.I16, Shape.of(1L << 30, 0), MemorySegment.NULL), halves(8, 16), halves(8, 16)),
+                128,
+                "w.qweight: expected extents from 1 to 536870911, found [1073741824, 0]");
+    }
+
+    private static void refused(Version version, Packed packed, int groupSize, String message) {
+        if (message.isEmpty()) {
+            assertThat(AwqPacking.unpack("w", version, 4, groupSize, packed).rows())
+                    .isEqualTo(16);
+            return;
+        }
+        assertThatThrownBy(() -> AwqPacking.unpack("w", version, 4, groupSize, packed))
+                .isInstanceOf(UnsupportedModelException.class)
+                .hasMessage(message);
     }
 
     @Test
@@ -183,8 +327,8 @@ class AwqPackingTest {
                 .hasMessage(message);
     }
 
-    private static Packed packed(SafetensorsFile golden, int groupSize) {
-        String prefix = "g" + groupSize + ".gemm.";
+    private static Packed packed(SafetensorsFile golden, Version version, int groupSize) {
+        String prefix = "g" + groupSize + "." + version.label() + ".";
         return new Packed(
                 golden.tensor(prefix + "qweight"), golden.tensor(prefix + "qzeros"), golden.tensor(prefix + "scales"));
     }

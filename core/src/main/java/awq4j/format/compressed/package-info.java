@@ -1,0 +1,2 @@
+/** The packed linears of compressed-tensors checkpoints, which llm-compressor writes. */
+package awq4j.format.compressed;

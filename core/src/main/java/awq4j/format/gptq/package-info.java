@@ -1,0 +1,2 @@
+/** The packed linears of GPTQ checkpoints. */
+package awq4j.format.gptq;
