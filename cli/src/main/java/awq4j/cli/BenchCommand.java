@@ -45,7 +45,10 @@ final class BenchCommand implements Callable<Integer> {
     @Mixin
     private CommonOptions common = new CommonOptions();
 
-    @Parameters(paramLabel = "MODEL", arity = "0..1", description = "Folder of the model; or give --shape.")
+    @Parameters(
+            paramLabel = "MODEL",
+            arity = "0..1",
+            description = "Folder of the model, or ORG/MODEL; or give --shape.")
     private @Nullable Path model;
 
     @Option(

@@ -20,7 +20,9 @@ final class InspectCommand implements Callable<Integer> {
     @Mixin
     private CommonOptions common = new CommonOptions();
 
-    @Parameters(paramLabel = "MODEL", description = "Folder of a model, plain or quantized, or one .safetensors file.")
+    @Parameters(
+            paramLabel = "MODEL",
+            description = "Folder of a model, plain or quantized, one .safetensors file, or ORG/MODEL.")
     @SuppressWarnings("NullAway.Init") // picocli sets it before call()
     private Path model;
 

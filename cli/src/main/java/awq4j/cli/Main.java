@@ -43,7 +43,9 @@ import picocli.CommandLine.UnmatchedArgumentException;
             "  awq4j pull ORG/MODEL             a model from the Hugging Face hub",
             "  awq4j quantize MODEL --out DIR   a 4-bit AWQ checkpoint from it",
             "  awq4j chat DIR                   talk to it",
-            "  awq4j COMMAND --help             options and examples of a command"
+            "  awq4j COMMAND --help             options and examples of a command",
+            "",
+            "MODEL is a folder, or ORG/MODEL of the hub once it was pulled."
         })
 public final class Main implements Runnable {
     static final int FAILED = 1;

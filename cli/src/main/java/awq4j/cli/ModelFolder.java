@@ -77,7 +77,7 @@ final class ModelFolder {
             throw new Refusal(name + " is in the cache without " + missing + ", as an interrupted download leaves it;"
                     + " awq4j pull " + name + " completes it");
         });
-        return checked(snapshot);
+        return HubCache.gguf(snapshot).map(ModelFolder::of).orElseGet(() -> checked(snapshot));
     }
 
     private static String notThere(ModelName name, HubCache cache) {

@@ -41,7 +41,9 @@ final class QuantizeCommand implements Callable<Integer> {
     @Mixin
     private CommonOptions common = new CommonOptions();
 
-    @Parameters(paramLabel = "MODEL", description = "Folder of a model in float16, bfloat16 or float32; only read.")
+    @Parameters(
+            paramLabel = "MODEL",
+            description = "Folder of a model in float16, bfloat16 or float32, or ORG/MODEL; only read.")
     @SuppressWarnings("NullAway.Init") // required
     private Path model;
 

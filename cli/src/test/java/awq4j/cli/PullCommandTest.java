@@ -96,6 +96,19 @@ class PullCommandTest {
     }
 
     @Test
+    void filesMayBeChosenByManyPatterns() throws IOException {
+        var pulled = pull(FakeHub.ID, "--include", "config.json", "--include", "tok*", "--exclude", "*_config.json");
+        assertThat(pulled.code()).as(pulled.toString()).isZero();
+        try (Stream<Path> files = Files.list(Path.of(pulled.out().strip()))) {
+            assertThat(files.map(file -> file.getFileName().toString()))
+                    .containsExactlyInAnyOrder("config.json", "tokenizer.json");
+        }
+        var incomplete = pull(FakeHub.ID, "--include", "*.gguf");
+        assertThat(incomplete.code()).isEqualTo(1);
+        assertThat(incomplete.err()).startsWith("awq4j: no file of org/small-model is like *.gguf; it has ");
+    }
+
+    @Test
     void wrongUsageIsSaid() {
         var address = pull("https://huggingface.co/org/small-model");
         assertThat(address.code()).isEqualTo(2);

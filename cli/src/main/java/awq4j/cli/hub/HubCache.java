@@ -6,6 +6,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
+import java.util.Comparator;
 import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
@@ -101,6 +102,21 @@ public record HubCache(Path folder) {
         return weights.stream()
                 .filter(name -> !Files.exists(snapshot.resolve(name)))
                 .findFirst();
+    }
+
+    /** The GGUF file, the first of its parts, that is all of a model: one without a configuration beside it. */
+    public static Optional<Path> gguf(Path snapshot) {
+        if (Files.exists(snapshot.resolve("config.json"))) {
+            return Optional.empty();
+        }
+        try (Stream<Path> files = Files.list(snapshot)) {
+            return files.filter(file -> String.valueOf(file.getFileName())
+                            .toLowerCase(Locale.ROOT)
+                            .endsWith(".gguf"))
+                    .min(Comparator.naturalOrder());
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
     }
 
     private static boolean holdsWeights(String file) {

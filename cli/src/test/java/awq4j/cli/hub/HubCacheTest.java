@@ -54,6 +54,17 @@ class HubCacheTest {
     }
 
     @Test
+    void oneGgufFileIsAModel() throws IOException {
+        assertThat(HubCache.gguf(snapshot)).isEmpty();
+        Files.writeString(snapshot.resolve("m-00002-of-00002.gguf"), "");
+        Path first = Files.writeString(snapshot.resolve("m-00001-of-00002.gguf"), "");
+        assertThat(HubCache.missing(snapshot)).isEmpty();
+        assertThat(HubCache.gguf(snapshot)).hasValue(first);
+        Files.writeString(snapshot.resolve("config.json"), "{}");
+        assertThat(HubCache.gguf(snapshot)).as("then the folder is the model").isEmpty();
+    }
+
+    @Test
     void whatAnInterruptedDownloadLacksIsNamed() throws IOException {
         assertThat(HubCache.missing(snapshot)).hasValue("config.json");
         Files.writeString(snapshot.resolve("config.json"), "{}");
