@@ -10,7 +10,7 @@ import awq4j.quant.checkpoint.CheckpointQuantizer;
 import awq4j.quant.checkpoint.MethodChoice;
 import awq4j.quant.checkpoint.QuantizationReport;
 import awq4j.quant.checkpoint.QuantizeSettings;
-import awq4j.quant.checkpoint.RecipeFile;
+import awq4j.quant.checkpoint.Recipe;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -70,7 +70,7 @@ final class QuantizeCommand implements Callable<Integer> {
     @Option(
             names = "--recipe",
             paramLabel = "FILE",
-            description = "Use what an earlier search found for this model; no calibration.")
+            description = "Use what an earlier search found for this model, or llm-awq's (.pt); no calibration.")
     private @Nullable Path recipe;
 
     @Mixin
@@ -87,8 +87,8 @@ final class QuantizeCommand implements Callable<Integer> {
         check();
         Path source = ModelFolder.of(model);
         if (recipe != null) {
-            try (RecipeFile opened = RecipeFile.open(recipe)) {
-                run(source, scheme.over(opened.header().scheme()), MethodChoice.recipe(opened), null);
+            try (Recipe opened = Recipe.open(recipe)) {
+                run(source, scheme.over(opened.scheme()), MethodChoice.recipe(opened), null);
             }
         } else if (scheme.method() == SchemeOptions.Method.RTN) {
             run(source, scheme.over(QuantScheme.INT4_G128), MethodChoice.rtn(), null);

@@ -31,8 +31,11 @@ record Container(PickleValue root, Map<String, Entry> places) {
     /** How a zip file begins. */
     private static final int ZIP = 0x0403_4b50;
 
-    /** The first two bytes of any pickle of protocol 2 to 5, and the opcode of a long number. */
+    /** How a pickle of protocol 2 to 5 begins. */
     private static final int PICKLE = 0x80;
+
+    /** How the older form begins: protocol 2, and a number of ten bytes. */
+    private static final int LEGACY = 0x0a8a_0280;
 
     /** The first number of the older form. */
     private static final BigInteger MAGIC = new BigInteger("1950a86a20f9469cfc6c", 16);
@@ -66,6 +69,15 @@ record Container(PickleValue root, Map<String, Entry> places) {
                     file, 0, "is a Git LFS pointer, not the file it points to; fetch that with \"git lfs pull\"");
         }
         throw new MalformedFileException(file, 0, "is not a PyTorch file: begins neither as a zip nor as a pickle");
+    }
+
+    /** Whether the first four bytes of a file are those of either form. */
+    static boolean begins(byte[] bytes) {
+        if (bytes.length < 4) {
+            return false;
+        }
+        int first = MemorySegment.ofArray(bytes).get(INT, 0);
+        return first == ZIP || first == LEGACY;
     }
 
     /** The form since PyTorch 1.6: a zip of {@code NAME/data.pkl} and a {@code NAME/data/KEY} for each storage. */

@@ -8,6 +8,7 @@ import awq4j.tensor.DType;
 import awq4j.tensor.Shape;
 import awq4j.tensor.Tensor;
 import java.io.IOException;
+import java.io.InputStream;
 import java.io.UncheckedIOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -39,6 +40,18 @@ public final class PickleFile implements TensorFile {
         this.root = root;
         this.store = store;
         this.stateDict = StateDict.of(root);
+    }
+
+    /** Whether a file begins as files of PyTorch do. */
+    public static boolean begins(Path path) {
+        if (!Files.isRegularFile(path)) {
+            return false;
+        }
+        try (InputStream in = Files.newInputStream(path)) {
+            return Container.begins(in.readNBytes(4));
+        } catch (IOException e) {
+            throw new UncheckedIOException(path + ": " + e.getMessage(), e);
+        }
     }
 
     /**

@@ -7,7 +7,6 @@ import awq4j.model.Mlp;
 import awq4j.model.ModelSpec;
 import awq4j.model.family.Families;
 import awq4j.quant.MemoryEstimate;
-import awq4j.quant.QuantScheme;
 import awq4j.quant.calibration.Calibration;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -87,7 +86,10 @@ public final class CheckpointQuantizer {
                     (done, total) -> settings.progress().accept(new Progress.Checking(done, total)),
                     settings.stop());
             stages.finished("checking");
-            requireRecipeFor(source, scan);
+            Recipe recipe = settings.method().recipe();
+            if (recipe != null) {
+                recipe.requireFor(source, model, scan.sha256(), settings.scheme());
+            }
             try (WorkFolder work = WorkFolder.enter(output.path(), runOf(scan), settings.restart())) {
                 plan(sizes, model, output, work, memory);
                 var blocks = new BlockLoop(settings, source, model, work, scan);
@@ -135,29 +137,6 @@ public final class CheckpointQuantizer {
                 }
             }
         }
-    }
-
-    private void requireRecipeFor(Checkpoint source, ModelScan scan) {
-        RecipeFile.Header recipe = settings.method().recipe();
-        if (recipe == null) {
-            return;
-        }
-        if (!recipe.model().equals(scan.sha256())) {
-            throw new IllegalArgumentException("the recipe was found for another model: " + recipe.architecture()
-                    + " of " + recipe.blocks() + " blocks, sha256 "
-                    + recipe.model().substring(0, 12) + "..., not for "
-                    + source.path() + ", sha256 " + scan.sha256().substring(0, 12) + "...");
-        }
-        if (!recipe.scheme().equals(settings.scheme())) {
-            throw new IllegalArgumentException("the recipe was found for " + words(recipe.scheme())
-                    + "; scales and clips are good for that only, asked for is " + words(settings.scheme()));
-        }
-    }
-
-    private static String words(QuantScheme scheme) {
-        return scheme.bits() + " bits, group size " + scheme.groupSize() + ", "
-                + (scheme.symmetric() ? "symmetric" : "asymmetric") + ", range "
-                + scheme.range().name().toLowerCase(java.util.Locale.ROOT).replace('_', '-');
     }
 
     private void requireRecipePlace() {

@@ -20,7 +20,7 @@ import org.jspecify.annotations.Nullable;
  * @param everyExpert whether it wants experts to see all calibration tokens
  * @param settings what distinguishes two runs of it, in words; goes into reports, and an interrupted run is continued
  *     only with the same
- * @param recipe the only model and scheme it is good for, null for any
+ * @param recipe what it carries out, good for one model and scheme; null if it is good for any
  * @param method makes it, once; it gets what runs blocks
  */
 public record MethodChoice(
@@ -28,7 +28,7 @@ public record MethodChoice(
         boolean calibrated,
         boolean everyExpert,
         SortedMap<String, String> settings,
-        RecipeFile.@Nullable Header recipe,
+        @Nullable Recipe recipe,
         Function<BlockRunner, QuantMethod> method) {
     /** Copies the map. */
     public MethodChoice {
@@ -63,15 +63,15 @@ public record MethodChoice(
     }
 
     /** Carries out a recipe; needs no calibration. The recipe must stay open. */
-    public static MethodChoice recipe(RecipeFile recipe) {
-        var settings = new TreeMap<>(recipe.header().settings());
+    public static MethodChoice recipe(Recipe recipe) {
+        var settings = new TreeMap<>(recipe.settings());
         settings.put("recipe", recipe.sha256());
         return new MethodChoice(
-                recipe.header().method(),
+                recipe.method(),
                 false,
                 false,
                 settings,
-                recipe.header(),
-                runner -> new FromRecipe(recipe.header().method(), recipe::block));
+                recipe,
+                runner -> new FromRecipe(recipe.method(), recipe::block));
     }
 }

@@ -1,25 +1,23 @@
 package awq4j.quant.checkpoint;
 
+import awq4j.format.Checkpoint;
 import awq4j.format.Config;
 import awq4j.format.MalformedFileException;
-import awq4j.format.Sha256;
 import awq4j.format.safetensors.SafetensorsFile;
 import awq4j.format.safetensors.SafetensorsWriter;
 import awq4j.format.safetensors.SafetensorsWriter.Source;
 import awq4j.model.BlockSpec;
+import awq4j.model.ModelSpec;
 import awq4j.quant.BlockRecipe;
 import awq4j.quant.BlockRecipe.GroupScale;
 import awq4j.quant.QuantScheme;
 import awq4j.quant.QuantScheme.Range;
 import awq4j.tensor.Tensor;
-import java.io.IOException;
-import java.io.UncheckedIOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.HexFormat;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.SortedMap;
 import java.util.TreeMap;
@@ -35,7 +33,7 @@ import tools.jackson.databind.node.ObjectNode;
  * Tensors {@code block.I.scale.J}, float32 [columns], belong to the J-th group of block I in folding order;
  * {@code block.I.clip.LINEAR}, float32, are the largest magnitudes kept, one a group, row by row.
  */
-public final class RecipeFile implements AutoCloseable {
+public final class RecipeFile implements Recipe {
     private static final String KEY = "awq4j.recipe";
     private static final int VERSION = 1;
 
@@ -102,22 +100,47 @@ public final class RecipeFile implements AutoCloseable {
         return header;
     }
 
-    /** Hash of the file. */
-    public String sha256() {
-        try {
-            var sha = Sha256.begin();
-            sha.update(Files.readAllBytes(path));
-            return HexFormat.of().formatHex(sha.digest());
-        } catch (IOException e) {
-            throw new UncheckedIOException(e);
+    @Override
+    public Path path() {
+        return path;
+    }
+
+    @Override
+    public String method() {
+        return header.method();
+    }
+
+    @Override
+    public SortedMap<String, String> settings() {
+        return header.settings();
+    }
+
+    @Override
+    public QuantScheme scheme() {
+        return header.scheme();
+    }
+
+    @Override
+    public void requireFor(Checkpoint source, ModelSpec model, String sha256, QuantScheme scheme) {
+        if (!header.model().equals(sha256)) {
+            throw new IllegalArgumentException("the recipe was found for another model: " + header.architecture()
+                    + " of " + header.blocks() + " blocks, sha256 "
+                    + header.model().substring(0, 12) + "..., not for "
+                    + source.path() + ", sha256 " + sha256.substring(0, 12) + "...");
+        }
+        if (!header.scheme().equals(scheme)) {
+            throw new IllegalArgumentException("the recipe was found for " + words(header.scheme())
+                    + "; scales and clips are good for that only, asked for is " + words(scheme));
         }
     }
 
-    /**
-     * The recipe of one block.
-     *
-     * @throws MalformedFileException if the file has none for it, or one with parts missing
-     */
+    private static String words(QuantScheme scheme) {
+        return scheme.bits() + " bits, group size " + scheme.groupSize() + ", "
+                + (scheme.symmetric() ? "symmetric" : "asymmetric") + ", range "
+                + scheme.range().name().toLowerCase(Locale.ROOT).replace('_', '-');
+    }
+
+    @Override
     public BlockRecipe block(BlockSpec spec) {
         List<Config> stated = groups.get(spec.index());
         if (stated == null) {

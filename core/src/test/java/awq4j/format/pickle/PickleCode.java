@@ -5,58 +5,58 @@ import java.io.ByteArrayOutputStream;
 import java.nio.charset.StandardCharsets;
 
 /** Pickles put together opcode by opcode, well formed or not. */
-final class PickleCode {
+public final class PickleCode {
     private final ByteArrayOutputStream out = new ByteArrayOutputStream();
 
     /** Begins with the opcode of protocol 2. */
-    PickleCode() {
+    public PickleCode() {
         op(0x80, 2);
     }
 
     /** Bytes as they are. */
-    PickleCode op(int... bytes) {
+    public PickleCode op(int... bytes) {
         for (int b : bytes) {
             out.write(b);
         }
         return this;
     }
 
-    PickleCode ops(String ascii) {
+    public PickleCode ops(String ascii) {
         out.writeBytes(ascii.getBytes(StandardCharsets.ISO_8859_1));
         return this;
     }
 
-    PickleCode text(String value) {
+    public PickleCode text(String value) {
         byte[] utf8 = value.getBytes(StandardCharsets.UTF_8);
         return op('X').int32(utf8.length).raw(utf8);
     }
 
-    PickleCode int32(int value) {
+    public PickleCode int32(int value) {
         return raw(new LittleEndian().int32(value).bytes());
     }
 
-    PickleCode int64(long value) {
+    public PickleCode int64(long value) {
         return raw(new LittleEndian().int64(value).bytes());
     }
 
     /** A number in the form that Python gives one of its size. */
-    PickleCode whole(long value) {
+    public PickleCode whole(long value) {
         if (value >= 0 && value < 256) {
             return op('K', (int) value);
         }
         return value == (int) value ? op('J').int32((int) value) : op(0x8a, 8).int64(value);
     }
 
-    PickleCode raw(byte[] bytes) {
+    public PickleCode raw(byte[] bytes) {
         out.writeBytes(bytes);
         return this;
     }
 
-    PickleCode name(String module, String name) {
+    public PickleCode name(String module, String name) {
         return ops("c" + module + "\n" + name + "\n");
     }
 
-    PickleCode tuple(long... numbers) {
+    public PickleCode tuple(long... numbers) {
         ops("(");
         for (long number : numbers) {
             whole(number);
@@ -65,7 +65,7 @@ final class PickleCode {
     }
 
     /** The persistent id of a storage in the zip form, looked up. */
-    PickleCode storage(String type, String key, long elements) {
+    public PickleCode storage(String type, String key, long elements) {
         return ops("(").text("storage")
                 .name("torch", type)
                 .text(key)
@@ -75,7 +75,7 @@ final class PickleCode {
     }
 
     /** A tensor of the common form. */
-    PickleCode tensor(String type, String key, long elements, long offset, long[] extents, long... strides) {
+    public PickleCode tensor(String type, String key, long elements, long offset, long[] extents, long... strides) {
         return name("torch._utils", "_rebuild_tensor_v2")
                 .ops("(")
                 .storage(type, key, elements)
@@ -88,12 +88,12 @@ final class PickleCode {
     }
 
     /** The whole pickle. */
-    byte[] bytes() {
+    public byte[] bytes() {
         return out.toByteArray();
     }
 
     /** The same with the opcode that ends it. */
-    byte[] ended() {
+    public byte[] ended() {
         return ops(".").bytes();
     }
 }

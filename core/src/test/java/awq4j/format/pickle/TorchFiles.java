@@ -12,10 +12,10 @@ import java.util.LinkedHashMap;
 import java.util.Map;
 
 /** Files in both forms of PyTorch, put together by hand around a pickle. */
-final class TorchFiles {
+public final class TorchFiles {
     private TorchFiles() {}
 
-    static Path write(Path file, byte[] bytes) {
+    public static Path write(Path file, byte[] bytes) {
         try {
             return Files.write(file, bytes);
         } catch (IOException e) {
@@ -24,7 +24,7 @@ final class TorchFiles {
     }
 
     /** A zip of the pickle and of storages by key. */
-    static byte[] zip(byte[] pickle, Map<String, byte[]> storages) {
+    public static byte[] zip(byte[] pickle, Map<String, byte[]> storages) {
         var zip = new Zip(false);
         zip.entry("m/data.pkl", pickle);
         storages.forEach((key, bytes) -> zip.entry("m/data/" + key, bytes));
@@ -74,7 +74,7 @@ final class TorchFiles {
         return bytes;
     }
 
-    static byte[] floats(float... values) {
+    public static byte[] floats(float... values) {
         var buffer = ByteBuffer.allocate(4 * values.length).order(ByteOrder.LITTLE_ENDIAN);
         for (float value : values) {
             buffer.putFloat(value);

@@ -7,6 +7,8 @@ import awq4j.format.Checkpoint;
 import awq4j.format.Checkpoints;
 import awq4j.format.Config;
 import awq4j.format.safetensors.SafetensorsFile;
+import awq4j.format.safetensors.SafetensorsWriter;
+import awq4j.format.safetensors.SafetensorsWriter.Source;
 import awq4j.kernel.CpuBackend;
 import awq4j.kernel.CpuOptions;
 import awq4j.kernel.KvBuffer.KvPrecision;
@@ -28,6 +30,7 @@ import awq4j.quant.calibration.Calibration;
 import awq4j.tensor.DType;
 import awq4j.tensor.FloatFormats;
 import awq4j.testing.GoldenFiles;
+import awq4j.testing.ModelFolders;
 import awq4j.testing.RandomModels;
 import awq4j.testing.RandomModels.Sizes;
 import java.io.IOException;
@@ -35,6 +38,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Map;
 import java.util.Objects;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -104,6 +108,30 @@ class CheckpointQuantizerTest {
                 assertThat(ours.dtypeName(tensor)).as(tensor).isEqualTo(golden.dtypeName(tensor));
             }
         }
+    }
+
+    @Test
+    void aModelInAFileOfPyTorchGivesTheSameCheckpoint() throws IOException {
+        Path bin = ModelFolders.copy("models/checkpoint_formats/fp16_bin", folder.resolve("bin"));
+        Path tensors = Files.createDirectory(folder.resolve("tensors"));
+        Files.copy(bin.resolve("config.json"), tensors.resolve("config.json"));
+        try (Checkpoint source = Checkpoints.open(bin)) {
+            SafetensorsWriter.write(
+                    tensors.resolve("model.safetensors"),
+                    Map.of(),
+                    source.names().stream()
+                            .map(name -> Source.of(name, source.tensor(name)))
+                            .toList());
+        }
+        var scheme = new QuantScheme(4, 32, false, Range.REFERENCE);
+        for (Path model : List.of(bin, tensors)) {
+            var report = CheckpointQuantizer.run(QuantizeSettings.of(
+                    model, model.resolveSibling(model.getFileName() + "-out"), scheme, MethodChoice.rtn(), null));
+            assertThat(report.result().quantizedLinears()).isEqualTo(14);
+        }
+        assertThat(folder.resolve("bin-out/model.safetensors"))
+                .hasSameBinaryContentAs(folder.resolve("tensors-out/model.safetensors"));
+        assertThat(files(folder.resolve("bin-out"))).isEqualTo(files(folder.resolve("tensors-out")));
     }
 
     @Test
