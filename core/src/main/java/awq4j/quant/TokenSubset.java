@@ -34,7 +34,7 @@ record TokenSubset(BlockCapture capture, int[] chosen) {
                     + capture.tokens() + ", " + columns + "], found " + all.length + " values");
         }
         int rows = chosen.length * capture.length();
-        if (seen <= rows && seen < capture.tokens() || chosen.length == capture.sequences()) {
+        if ((seen <= rows && seen < capture.tokens()) || chosen.length == capture.sequences()) {
             return all;
         }
         float[] some = new float[rows * columns];

@@ -42,7 +42,8 @@ final class GgufDefinition {
 
     static byte[] encode(BlockType type, float[] values) {
         int each = isPlain(type) ? 1 : COLUMNS;
-        ByteBuffer out = little(new byte[values.length / each * bytes(type)]);
+        byte[] bytes = new byte[values.length / each * bytes(type)];
+        ByteBuffer out = little(bytes);
         for (int at = 0; at < values.length; at += each) {
             switch (type) {
                 case F32 -> out.putFloat(values[at]);
@@ -51,7 +52,7 @@ final class GgufDefinition {
                 case Q4_0, Q4_1, Q5_0, Q5_1, Q8_0 -> encodeBlock(type, values, at, out);
             }
         }
-        return out.array();
+        return bytes;
     }
 
     private static void encodeBlock(BlockType type, float[] values, int at, ByteBuffer out) {

@@ -113,7 +113,7 @@ public final class GgufMetadata {
                     what + " has type " + Integer.toUnsignedString(kind) + ", expected 0 to "
                             + (ValueKind.values().length - 1));
         }
-        return ValueKind.values()[kind];
+        return List.of(ValueKind.values()).get(kind);
     }
 
     /** The file, for messages. */

@@ -65,7 +65,7 @@ final class PlainBlocks {
             for (int row = block * ROWS_TOGETHER; row < end; row++) {
                 long at = (long) storedRow.applyAsInt(row) * groups * type.blockBytes();
                 for (int g = 0; g < groups; g++) {
-                    into.block(type, data, at + (long) g * type.blockBytes(), row, g);
+                    into.block(data, at + (long) g * type.blockBytes(), row, g);
                 }
             }
         });
@@ -80,7 +80,7 @@ final class PlainBlocks {
     }
 
     private record Target(Grouped layout, int columns, MemorySegment codes, float[] scales, float @Nullable [] biases) {
-        void block(GgmlType type, MemorySegment data, long at, int row, int group) {
+        void block(MemorySegment data, long at, int row, int group) {
             int place = row * (columns / COLUMNS) + group;
             scales[place] = half(data, at);
             long from = at + Short.BYTES;
@@ -88,7 +88,7 @@ final class PlainBlocks {
                 biases[place] = half(data, from);
                 from += Short.BYTES;
             }
-            long to = (long) row * layout.rowBytes(columns) + group * (COLUMNS * layout.storageBits() / 8L);
+            long to = (long) row * layout.rowBytes(columns) + (long) group * (COLUMNS * layout.storageBits() / 8);
             if (layout.storageBits() == 4) {
                 fourBits(data, from, to);
             } else {

@@ -84,7 +84,7 @@ final class GroupScales {
         boolean biased = order.biased();
         FloatVector total = FloatVector.fromArray(F, out, outAt);
         for (int g = 0; g < groups; g++) {
-            long from = sumsAt + g * blocks * B;
+            long from = sumsAt + (long) g * blocks * B;
             FloatVector sum = FloatVector.fromMemorySegment(F, sums, from, LE);
             for (int b = 1; b < blocks; b++) {
                 sum = sum.add(FloatVector.fromMemorySegment(F, sums, from + b * B, LE));
@@ -127,7 +127,7 @@ final class GroupScales {
         boolean biased = order.biased();
         FloatVector total = FloatVector.fromArray(F, out, outAt);
         for (int g = 0; g < groups; g++) {
-            long from = sumsAt + g * blocks * B;
+            long from = sumsAt + (long) g * blocks * B;
             IntVector sum = IntVector.fromMemorySegment(I, sums, from, LE);
             for (int b = 1; b < blocks; b++) {
                 sum = sum.add(IntVector.fromMemorySegment(I, sums, from + b * B, LE));

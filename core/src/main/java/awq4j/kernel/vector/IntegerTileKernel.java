@@ -43,7 +43,7 @@ final class IntegerTileKernel {
     /** Where the products of a block of steps stand until they are scaled: behind the longest tile. */
     private static final long PRODUCTS = IntegerTile.SIZE;
 
-    private static final long BLOCK = TOKENS * 2 * B;
+    private static final long BLOCK = 2L * TOKENS * B;
 
     private IntegerTileKernel() {}
 
@@ -81,7 +81,7 @@ final class IntegerTileKernel {
             int left = tokens - t;
             int count = left > 4 ? TOKENS : left > 1 ? 4 : 1;
             for (int b = 0; b < blocks; b++) {
-                long from = at + HEAD + b * steps * STEP;
+                long from = at + HEAD + (long) b * steps * STEP;
                 int x = aAt + t * STRIDE + b * steps;
                 if (count == 8) {
                     eight(tile, from, steps, a, x, PRODUCTS + b * BLOCK);

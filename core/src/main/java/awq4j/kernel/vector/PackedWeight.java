@@ -423,7 +423,7 @@ final class PackedWeight extends TiledWeight {
         Arrays.fill(sums, to, to + streams * L, 0);
         for (int g = 0; g < order.groups(); g += step) {
             int groups = Math.min(step, order.groups() - g);
-            long blocks = groups * order.blocks() * (long) Lanes.BYTES;
+            long blocks = (long) groups * order.blocks() * Lanes.BYTES;
             MemorySegment products = scratch.aligned(streams * blocks);
             long at = order.place(vector, g);
             int k = g * order.width();

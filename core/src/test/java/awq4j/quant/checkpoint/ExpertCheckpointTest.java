@@ -86,7 +86,7 @@ class ExpertCheckpointTest {
         double[] errors = new double[24];
         for (int i = 0; i < exact.length; i++) {
             double difference = rounded[i] - exact[i];
-            errors[i / (exact.length / 24)] += difference * difference / (exact.length / 24);
+            errors[i / (exact.length / 24)] += difference * difference * 24 / exact.length;
         }
         Arrays.sort(errors);
         assertThat(errors[16]).isLessThan(5e-3);
