@@ -24,8 +24,14 @@ public final class Sequence {
 
     private final Transformer transformer;
     private final SequenceCache cache;
+    /** The length beyond which LongRoPE turns all keys by other angles; no length for models without. */
+    private final int turn;
+
     private int[] tokens = new int[64];
     private int length;
+
+    /** Whether the keys that are stored were turned as those of a sequence beyond that length. */
+    private boolean beyond;
 
     /**
      * An empty sequence.
@@ -35,6 +41,13 @@ public final class Sequence {
     public Sequence(Transformer transformer, KvPrecision precision, int limit) {
         this.transformer = transformer;
         this.cache = transformer.newSequence(precision, limit);
+        this.turn = transformer.spec().blocks().stream()
+                .map(block -> block.attention().rotary())
+                .map(rotary -> rotary != null && rotary.scaling() instanceof RopeScaling.LongRope stretched
+                        ? stretched.originalPositions()
+                        : Integer.MAX_VALUE)
+                .min(Integer::compare)
+                .orElse(Integer.MAX_VALUE);
     }
 
     /** Tokens that ran. */
@@ -148,7 +161,22 @@ public final class Sequence {
                     (length + (long) more) + " tokens are more than the context holds, which is " + limit()
                             + ": shorten the text, or open the model with a longer context");
         }
+        boolean reaches = length + more > turn;
+        if (reaches != beyond) {
+            beyond = reaches;
+            runAgain(length + more);
+        }
         cache.expect(length + more);
+    }
+
+    /** Runs the tokens that are there once more, as the first of a sequence of {@code reached} tokens. */
+    private void runAgain(int reached) {
+        int[] again = Arrays.copyOf(tokens, length);
+        truncate(0);
+        cache.expect(reached);
+        for (int at = 0; at < again.length; at += transformer.chunk()) {
+            run(Arrays.copyOfRange(again, at, Math.min(again.length, at + transformer.chunk())), StepBatch.Logits.NONE);
+        }
     }
 
     private @Nullable Buffer run(int[] part, StepBatch.Logits wanted) {
