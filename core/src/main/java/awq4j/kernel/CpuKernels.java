@@ -183,6 +183,15 @@ final class CpuKernels implements Kernels {
 
     @Override
     public void rotate(Buffer x, int headDim, Buffer cos, Buffer sin) {
+        rotate(x, headDim, cos, sin, false);
+    }
+
+    @Override
+    public void rotateNeighbours(Buffer x, int headDim, Buffer cos, Buffer sin) {
+        rotate(x, headDim, cos, sin, true);
+    }
+
+    private void rotate(Buffer x, int headDim, Buffer cos, Buffer sin, boolean neighbours) {
         CpuBuffer from = own(x);
         CpuBuffer cosines = own(cos);
         CpuBuffer sines = own(sin);
@@ -195,7 +204,15 @@ final class CpuKernels implements Kernels {
                 cosines.rows() == from.rows() && sines.rows() == from.rows() && sines.columns() == pairs,
                 "rotate",
                 () -> "x " + from.shape() + ", cos " + cosines.shape() + ", sin " + sines.shape());
-        elements.rotate(from.values(), from.columns(), headDim, pairs, cosines.values(), sines.values(), from.rows());
+        elements.rotate(
+                from.values(),
+                from.columns(),
+                headDim,
+                pairs,
+                cosines.values(),
+                sines.values(),
+                from.rows(),
+                neighbours);
     }
 
     @Override

@@ -16,6 +16,7 @@ final class CpuRows {
     private final ThreadTeam.Work rmsNorm = this::rmsNorm;
     private final ThreadTeam.Work layerNorm = this::layerNorm;
     private final ThreadTeam.Work rotate = this::rotate;
+    private final ThreadTeam.Work rotateNeighbours = this::rotateNeighbours;
     private final ThreadTeam.Work activate = this::activate;
     private final ThreadTeam.Work gate = this::gate;
     private final ThreadTeam.Work add = this::add;
@@ -92,21 +93,29 @@ final class CpuRows {
         }
     }
 
-    /** Turns {@code pairs} pairs of each head of {@code count} rows. */
-    void rotate(float[] x, int n, int headDim, int pairs, float[] cos, float[] sin, int count) {
+    /** Turns {@code pairs} pairs of each head of {@code count} rows, of neighbours or of values half a rotation apart. */
+    void rotate(float[] x, int n, int headDim, int pairs, float[] cos, float[] sin, int count, boolean neighbours) {
         this.x = x;
         this.first = cos;
         this.second = sin;
         this.headDim = headDim;
         columns = n;
         stride = pairs;
-        run(count, step(n), rotate);
+        run(count, step(n), neighbours ? rotateNeighbours : rotate);
     }
 
     private void rotate(int from, int to, Scratch scratch) {
         for (int r = from; r < to; r++) {
             for (int d = 0; d < columns; d += headDim) {
                 rows.rotate(x, r * columns + d, stride, first, second, r * stride);
+            }
+        }
+    }
+
+    private void rotateNeighbours(int from, int to, Scratch scratch) {
+        for (int r = from; r < to; r++) {
+            for (int d = 0; d < columns; d += headDim) {
+                rows.rotateNeighbours(x, r * columns + d, stride, first, second, r * stride);
             }
         }
     }

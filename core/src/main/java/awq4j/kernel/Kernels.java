@@ -41,6 +41,9 @@ public interface Kernels {
      */
     void rotate(Buffer x, int headDim, Buffer cos, Buffer sin);
 
+    /** The same with neighbours for pairs: values 2d and 2d + 1 turn by the angle of pair d. */
+    void rotateNeighbours(Buffer x, int headDim, Buffer cos, Buffer sin);
+
     /**
      * Writes keys and values of row i to position {@code positions[i]} of {@code caches[sequences[i]]}.
      *

@@ -54,6 +54,16 @@ public interface RowKernels {
     /** Turns the pairs (x[d], x[d + pairs]) of one head by the angles whose cosines and sines start at {@code angle}. */
     void rotate(float[] x, int at, int pairs, float[] cos, float[] sin, int angle);
 
+    /** Turns the pairs (x[2d], x[2d + 1]) of one head. */
+    default void rotateNeighbours(float[] x, int at, int pairs, float[] cos, float[] sin, int angle) {
+        for (int d = 0; d < pairs; d++) {
+            float first = x[at + 2 * d];
+            float second = x[at + 2 * d + 1];
+            x[at + 2 * d] = first * cos[angle + d] - second * sin[angle + d];
+            x[at + 2 * d + 1] = second * cos[angle + d] + first * sin[angle + d];
+        }
+    }
+
     /** {@code x = f(x)} from {@code from} to before {@code to}. */
     void activate(Activation activation, float[] x, int from, int to);
 

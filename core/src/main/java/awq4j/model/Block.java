@@ -109,9 +109,11 @@ public final class Block {
             case Residual.Sequential own -> {
                 norm(own.attention(), h, normed);
                 attention(work, batch, caches, normed, added, taps);
+                scale(own.factor(), added);
                 add(".attention", added, h, taps);
                 norm(own.mlp(), h, normed);
                 mlp(work, normed, added, taps);
+                scale(own.factor(), added);
                 add(".mlp", added, h, taps);
             }
             case Residual.Parallel own -> {
@@ -162,6 +164,12 @@ public final class Block {
         placed.apply(backend, x, out);
     }
 
+    private void scale(float factor, Buffer x) {
+        if (factor != 1) {
+            backend.kernels().scale(factor, x);
+        }
+    }
+
     private void add(String point, Buffer added, Buffer h, Taps taps) {
         tap(taps, point, added);
         backend.kernels().add(added, h);
@@ -200,13 +208,21 @@ public final class Block {
         }
         Workspace.Tables tables = work.tables(spec, rows);
         if (tables != null) {
-            int headDim = attention.shape().headDim();
-            kernels.rotate(q, headDim, tables.cos(), tables.sin());
-            kernels.rotate(k, headDim, tables.cos(), tables.sin());
+            rotate(attention, q, tables);
+            rotate(attention, k, tables);
         }
         kernels.store(k, v, batch.positions(), batch.sequences(), caches);
         kernels.attend(q, attention.shape(), batch.positions(), batch.sequences(), caches, rows.attended());
         apply(attention.output(), rows.attended(), out, taps);
+    }
+
+    private void rotate(AttentionSpec attention, Buffer x, Workspace.Tables tables) {
+        int headDim = attention.shape().headDim();
+        if (attention.rotary() != null && attention.rotary().neighbours()) {
+            backend.kernels().rotateNeighbours(x, headDim, tables.cos(), tables.sin());
+        } else {
+            backend.kernels().rotate(x, headDim, tables.cos(), tables.sin());
+        }
     }
 
     /**

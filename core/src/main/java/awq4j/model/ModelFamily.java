@@ -5,6 +5,25 @@ import java.util.Set;
 
 /** One family of architectures: turns a configuration into a {@link ModelSpec}. One small file each. */
 public interface ModelFamily {
+    /** For people, for example {@code Gemma 2}. */
+    String title();
+
+    /** Some models of the family, for people. */
+    String models();
+
+    /** What its results were compared with. */
+    default Proof proof() {
+        return Proof.TRANSFORMERS;
+    }
+
+    /** What the results of a family were compared with, on small models of random weights. */
+    enum Proof {
+        /** What transformers computed with the same weights. */
+        TRANSFORMERS,
+        /** A slow transcription of the family's definition of our own, since nothing of transformers was at hand. */
+        DEFINITION
+    }
+
     /** Values of {@code architectures[0]} in config.json that this family answers for. */
     Set<String> architectures();
 

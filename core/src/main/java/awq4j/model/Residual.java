@@ -10,8 +10,17 @@ public sealed interface Residual {
     /** The norms in the order in which they run, each once. */
     List<Norm> norms();
 
-    /** {@code h = h + attention(norm(h)); h = h + mlp(norm(h))}: Llama, OPT, GPT-2 and most others. */
-    record Sequential(Norm attention, Norm mlp) implements Residual {
+    /**
+     * {@code h = h + attention(norm(h)); h = h + mlp(norm(h))}: Llama, OPT, GPT-2 and most others.
+     *
+     * @param factor on what is added, normally 1
+     */
+    record Sequential(Norm attention, Norm mlp, float factor) implements Residual {
+        /** What is added is added as it is. */
+        public Sequential(Norm attention, Norm mlp) {
+            this(attention, mlp, 1);
+        }
+
         @Override
         public List<Norm> norms() {
             return List.of(attention, mlp);

@@ -292,6 +292,10 @@ public abstract class BackendContract {
                 on.kernels().rotate(in, shape[0], matrix(on, angles, 3), matrix(on, others, 3));
                 copyInto(on, in, out);
             });
+            assertSame(x, 3, "rotateNeighbours " + Arrays.toString(shape), 1e-6f, (on, in, out) -> {
+                on.kernels().rotateNeighbours(in, shape[0], matrix(on, angles, 3), matrix(on, others, 3));
+                copyInto(on, in, out);
+            });
         }
     }
 

@@ -20,6 +20,16 @@ import java.util.Set;
 /** BLOOM and BLOOMZ: ALiBi, a norm behind the embedding, biases everywhere. */
 final class Bloom implements ModelFamily {
     @Override
+    public String title() {
+        return "BLOOM";
+    }
+
+    @Override
+    public String models() {
+        return "BLOOM, BLOOMZ";
+    }
+
+    @Override
     public Set<String> architectures() {
         return Set.of("BloomForCausalLM");
     }

@@ -21,6 +21,16 @@ import java.util.Set;
  */
 final class Falcon implements ModelFamily {
     @Override
+    public String title() {
+        return "Falcon";
+    }
+
+    @Override
+    public String models() {
+        return "Falcon 7B, 40B, 180B; Falcon2 11B";
+    }
+
+    @Override
     public Set<String> architectures() {
         return Set.of("FalconForCausalLM");
     }

@@ -33,7 +33,13 @@ public final class Families {
             new GptBigCode(),
             new GptNeoX(),
             new Bloom(),
-            new Falcon());
+            new Falcon(),
+            new StarCoder2(),
+            new Granite(),
+            new SmolLm3(),
+            new Olmo2(),
+            new Cohere(),
+            new InternLm2());
 
     /** Architectures that a message about an unknown one names. */
     private static final int NEAREST = 3;

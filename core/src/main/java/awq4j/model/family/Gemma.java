@@ -8,6 +8,16 @@ import java.util.Set;
 /** Gemma 1: Llama with gains stored as differences from one, embeddings times the root of the width, and a GELU gate. */
 final class Gemma implements ModelFamily {
     @Override
+    public String title() {
+        return "Gemma";
+    }
+
+    @Override
+    public String models() {
+        return "Gemma 2B, 7B, CodeGemma";
+    }
+
+    @Override
     public Set<String> architectures() {
         return Set.of("GemmaForCausalLM");
     }

@@ -10,6 +10,16 @@ import java.util.Set;
 /** Gemma 2: norms on both sides of attention and MLP, soft caps, and a window in every other layer. */
 final class Gemma2 implements ModelFamily {
     @Override
+    public String title() {
+        return "Gemma 2";
+    }
+
+    @Override
+    public String models() {
+        return "Gemma 2 2B, 9B, 27B";
+    }
+
+    @Override
     public Set<String> architectures() {
         return Set.of("Gemma2ForCausalLM");
     }

@@ -15,6 +15,16 @@ import java.util.function.IntUnaryOperator;
  */
 final class Gemma3 implements ModelFamily {
     @Override
+    public String title() {
+        return "Gemma 3";
+    }
+
+    @Override
+    public String models() {
+        return "Gemma 3 270M, 1B: text only";
+    }
+
+    @Override
     public Set<String> architectures() {
         return Set.of("Gemma3ForCausalLM");
     }

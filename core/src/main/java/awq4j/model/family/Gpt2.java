@@ -8,6 +8,16 @@ import java.util.Set;
 /** GPT-2, whose matrices are stored as [inputs, outputs]. */
 final class Gpt2 implements ModelFamily {
     @Override
+    public String title() {
+        return "GPT-2";
+    }
+
+    @Override
+    public String models() {
+        return "GPT-2, DistilGPT-2";
+    }
+
+    @Override
     public Set<String> architectures() {
         return Set.of("GPT2LMHeadModel");
     }

@@ -9,6 +9,16 @@ import java.util.Set;
 /** GPT-BigCode, as SantaCoder and StarCoder: GPT-2 with one head of keys and values. */
 final class GptBigCode implements ModelFamily {
     @Override
+    public String title() {
+        return "GPT-BigCode";
+    }
+
+    @Override
+    public String models() {
+        return "StarCoder, SantaCoder";
+    }
+
+    @Override
     public Set<String> architectures() {
         return Set.of("GPTBigCodeForCausalLM");
     }

@@ -17,6 +17,16 @@ import java.util.Set;
 /** GPT-NeoX, Pythia, RedPajama, Dolly: attention and MLP side by side, the first part of each head rotates. */
 final class GptNeoX implements ModelFamily {
     @Override
+    public String title() {
+        return "GPT-NeoX";
+    }
+
+    @Override
+    public String models() {
+        return "GPT-NeoX-20B, Pythia, RedPajama, Dolly";
+    }
+
+    @Override
     public Set<String> architectures() {
         return Set.of("GPTNeoXForCausalLM");
     }

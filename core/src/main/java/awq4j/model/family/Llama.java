@@ -9,6 +9,16 @@ import java.util.Set;
 /** Llama 1 to 3.x and what shares its architecture: Vicuna, CodeLlama, Yi, TinyLlama, SmolLM. */
 final class Llama implements ModelFamily {
     @Override
+    public String title() {
+        return "Llama";
+    }
+
+    @Override
+    public String models() {
+        return "Llama 1 to 3.x, Vicuna, CodeLlama, Yi, TinyLlama, SmolLM";
+    }
+
+    @Override
     public Set<String> architectures() {
         return Set.of("LlamaForCausalLM", "LLaMAForCausalLM", "YiForCausalLM");
     }

@@ -45,7 +45,10 @@ final class LlamaLine {
     private float embeddingScale = 1;
     private float scoreScale;
     private float scoreSoftcap;
+    private float logitScale = 1;
     private float logitSoftcap;
+    private NormOf norms = this::rmsNorm;
+    private BiFunction<String, LlamaLine, Mlp> mlp = (prefix, line) -> line.gated(prefix + "mlp.");
     private @Nullable Mixture mixture;
     private String activationKey = "hidden_act";
     private String activation = "silu";
@@ -53,6 +56,12 @@ final class LlamaLine {
     private @Nullable IntFunction<@Nullable Rotary> rotary;
     private BiFunction<String, LlamaLine, Residual> residual = (prefix, line) -> new Residual.Sequential(
             line.norm(prefix + "input_layernorm"), line.norm(prefix + "post_attention_layernorm"));
+
+    /** Makes a norm of a name and a size. */
+    @FunctionalInterface
+    interface NormOf {
+        Norm make(String name, int size);
+    }
 
     /** Llama itself, without biases. */
     LlamaLine(String family, Checkpoint checkpoint) {
@@ -78,9 +87,21 @@ final class LlamaLine {
         return this;
     }
 
-    /** A norm on all query heads together, and one on all key heads, before they rotate. */
+    /** One norm over all queries of a token and one over all keys, before they rotate. */
     LlamaLine wideNorms() {
         wideNorms = true;
+        return this;
+    }
+
+    /** Other norms than RMS norms. */
+    LlamaLine norms(NormOf kind) {
+        norms = kind;
+        return this;
+    }
+
+    /** Another MLP than a gated one, from the prefix of a layer's tensors. */
+    LlamaLine mlp(BiFunction<String, LlamaLine, Mlp> layer) {
+        mlp = layer;
         return this;
     }
 
@@ -127,6 +148,12 @@ final class LlamaLine {
         return this;
     }
 
+    /** A factor on logits. */
+    LlamaLine logitScale(double factor) {
+        logitScale = (float) factor;
+        return this;
+    }
+
     /** A cap on logits, 0 for none. */
     LlamaLine logitSoftcap(double cap) {
         logitSoftcap = (float) cap;
@@ -170,6 +197,10 @@ final class LlamaLine {
     }
 
     private Norm norm(String name, int size) {
+        return norms.make(name, size);
+    }
+
+    private Norm rmsNorm(String name, int size) {
         return new Norm.Rms(name, size, (float) config.number("rms_norm_eps", epsilon), addedGain);
     }
 
@@ -203,7 +234,7 @@ final class LlamaLine {
                 context,
                 new Embedding(embedding, hidden, embeddingScale, null, null, null),
                 blocks,
-                new Head(norm("model.norm"), null, output, 1, logitSoftcap));
+                new Head(norm("model.norm"), null, output, logitScale, logitSoftcap));
     }
 
     private BlockSpec block(int index, @Nullable Rotary turns) {
@@ -233,20 +264,22 @@ final class LlamaLine {
                         linears.value(),
                         linears.output(),
                         0,
-                        attentionNorm(attention + "q_norm", linears.query().rows()),
-                        attentionNorm(attention + "k_norm", linears.key().rows()),
+                        inner(attention + "q_norm", heads.queryWidth()),
+                        inner(attention + "k_norm", heads.keyWidth()),
                         turns),
-                mixture != null && mixture.in(index) ? mixture.mlp(checkpoint, prefix, hidden) : mlp(prefix + "mlp."));
+                mixture != null && mixture.in(index)
+                        ? mixture.mlp(checkpoint, prefix, hidden)
+                        : mlp.apply(prefix, this));
     }
 
-    private @Nullable Norm attentionNorm(String name, int width) {
+    private @Nullable Norm inner(String name, int width) {
         if (wideNorms) {
             return norm(name, width);
         }
         return headNorms ? norm(name, heads.size()) : null;
     }
 
-    private Mlp mlp(String prefix) {
+    private Mlp gated(String prefix) {
         int wide = config.positive("intermediate_size", Bounds.WIDTH);
         Activation function = Activations.read(config, activationKey, activation);
         Linear down = linear(prefix + "down_proj", hidden, wide, mlpBias);

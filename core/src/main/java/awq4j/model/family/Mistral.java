@@ -9,6 +9,16 @@ import java.util.Set;
 /** Mistral 7B and its successors: Llama with an optional sliding window in every layer. */
 final class Mistral implements ModelFamily {
     @Override
+    public String title() {
+        return "Mistral";
+    }
+
+    @Override
+    public String models() {
+        return "Mistral 7B, with its sliding window";
+    }
+
+    @Override
     public Set<String> architectures() {
         return Set.of("MistralForCausalLM");
     }

@@ -9,6 +9,16 @@ import java.util.Set;
 /** Mixtral: Mistral with experts in every layer, whose weights add up to one. */
 final class Mixtral implements ModelFamily {
     @Override
+    public String title() {
+        return "Mixtral";
+    }
+
+    @Override
+    public String models() {
+        return "Mixtral 8x7B, 8x22B";
+    }
+
+    @Override
     public Set<String> architectures() {
         return Set.of("MixtralForCausalLM");
     }

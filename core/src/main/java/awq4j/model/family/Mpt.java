@@ -21,6 +21,16 @@ import java.util.Set;
 /** MPT: ALiBi, norms without bias, one matrix for queries, keys and values, which may be clipped. */
 final class Mpt implements ModelFamily {
     @Override
+    public String title() {
+        return "MPT";
+    }
+
+    @Override
+    public String models() {
+        return "MPT-7B, MPT-30B";
+    }
+
+    @Override
     public Set<String> architectures() {
         return Set.of("MPTForCausalLM", "MptForCausalLM");
     }

@@ -10,6 +10,21 @@ import java.util.Set;
 /** OLMoE: many small experts in every layer, whose weights do not add up to one; norms over all heads together. */
 final class Olmoe implements ModelFamily {
     @Override
+    public String title() {
+        return "OLMoE";
+    }
+
+    @Override
+    public String models() {
+        return "OLMoE-1B-7B";
+    }
+
+    @Override
+    public Proof proof() {
+        return Proof.DEFINITION;
+    }
+
+    @Override
     public Set<String> architectures() {
         return Set.of("OlmoeForCausalLM");
     }

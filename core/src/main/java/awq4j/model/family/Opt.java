@@ -27,6 +27,16 @@ final class Opt implements ModelFamily {
     private static final float EPSILON = 1e-5f;
 
     @Override
+    public String title() {
+        return "OPT";
+    }
+
+    @Override
+    public String models() {
+        return "OPT 125m to 66b";
+    }
+
+    @Override
     public Set<String> architectures() {
         return Set.of("OPTForCausalLM");
     }

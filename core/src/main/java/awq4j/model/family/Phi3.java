@@ -9,6 +9,16 @@ import java.util.Set;
 /** Phi-3, 3.5 and 4: Llama with fused projections, the longer ones with LongRoPE. */
 final class Phi3 implements ModelFamily {
     @Override
+    public String title() {
+        return "Phi-3";
+    }
+
+    @Override
+    public String models() {
+        return "Phi-3, Phi-3.5, Phi-4, Phi-4-mini";
+    }
+
+    @Override
     public Set<String> architectures() {
         return Set.of("Phi3ForCausalLM");
     }

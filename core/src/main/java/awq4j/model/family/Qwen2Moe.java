@@ -9,6 +9,16 @@ import java.util.Set;
 /** Qwen 1.5 and 2 with experts: a shared one besides, and layers without in between if the configuration says so. */
 final class Qwen2Moe implements ModelFamily {
     @Override
+    public String title() {
+        return "Qwen2-MoE";
+    }
+
+    @Override
+    public String models() {
+        return "Qwen1.5-MoE, Qwen2-57B-A14B";
+    }
+
+    @Override
     public Set<String> architectures() {
         return Set.of("Qwen2MoeForCausalLM");
     }

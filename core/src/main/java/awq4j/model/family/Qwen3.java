@@ -8,6 +8,16 @@ import java.util.Set;
 /** Qwen 3: Llama with a norm on every query and key head. */
 final class Qwen3 implements ModelFamily {
     @Override
+    public String title() {
+        return "Qwen3";
+    }
+
+    @Override
+    public String models() {
+        return "Qwen3, dense";
+    }
+
+    @Override
     public Set<String> architectures() {
         return Set.of("Qwen3ForCausalLM");
     }

@@ -9,6 +9,16 @@ import java.util.Set;
 /** Qwen 3 with experts. */
 final class Qwen3Moe implements ModelFamily {
     @Override
+    public String title() {
+        return "Qwen3-MoE";
+    }
+
+    @Override
+    public String models() {
+        return "Qwen3-30B-A3B, Qwen3-235B-A22B";
+    }
+
+    @Override
     public Set<String> architectures() {
         return Set.of("Qwen3MoeForCausalLM");
     }

@@ -65,7 +65,7 @@ class FamiliesTest {
         assertThatThrownBy(() -> spec(folder))
                 .isInstanceOf(UnsupportedModelException.class)
                 .hasMessageMatching(
-                        "architecture x{60}\\.\\.\\. is not supported; supported: Bloom, Falcon, GPT2, .*, Yi");
+                        "architecture x{60}\\.\\.\\. is not supported; supported: Bloom, Cohere, Falcon, .*, Yi");
     }
 
     private static ModelSpec spec(Path folder) {
