@@ -32,6 +32,7 @@ import picocli.CommandLine.UnmatchedArgumentException;
             RunCommand.class,
             ChatCommand.class,
             InspectCommand.class,
+            FamiliesCommand.class,
             InfoCommand.class,
             CompletionCommand.class
         },
