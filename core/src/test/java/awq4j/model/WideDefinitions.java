@@ -105,7 +105,7 @@ final class WideDefinitions {
                 + ",\"bias\":false,\"alibi\":false,\"rope_theta\":500042,\"max_position_embeddings\":64";
     }
 
-    /** {@code group} queries, a key and a value, over and over. */
+    /** For each group its queries, a key and a value. */
     private static double[][] falconAttention(SlowModel m, String prefix, double[][] x, int groups) {
         double[][] all = m.linear(prefix + "self_attention.query_key_value", x);
         int run = HEADS / groups * SIZE;

@@ -8,6 +8,7 @@ import awq4j.model.LearnedPositions;
 import awq4j.model.Linear;
 import awq4j.model.ModelSpec;
 import awq4j.model.Norm;
+import awq4j.model.Stored;
 import awq4j.model.StoredMatrix;
 import awq4j.tensor.DType;
 import awq4j.tensor.FloatFormats;
@@ -107,7 +108,8 @@ public final class RandomCheckpoint implements Checkpoint {
             norm.tensors().forEach(name -> vector.accept(name, norm.size()));
         }
         for (StoredMatrix stored : StoredMatrix.of(all)) {
-            matrix.accept(new Linear(stored.name(), stored.rows(), stored.columns(), false));
+            var whole = new Stored(stored.name(), stored.rows(), 0, stored.rows(), stored.rows(), stored.transposed());
+            matrix.accept(new Linear(stored.name(), stored.rows(), stored.columns(), false, whole));
             if (stored.bias()) {
                 vector.accept(stored.name() + ".bias", stored.rows());
             }
@@ -251,7 +253,10 @@ public final class RandomCheckpoint implements Checkpoint {
         for (long at = 0; at < bytes; at += pattern.byteSize()) {
             MemorySegment.copy(pattern, 0, memory, at, Math.min(pattern.byteSize(), bytes - at));
         }
-        return new Weight(linear.name(), linear.rows(), linear.columns(), layout, memory, null, null);
+        boolean turned = linear.stored().transposed();
+        int rows = turned ? linear.columns() : linear.rows();
+        int columns = turned ? linear.rows() : linear.columns();
+        return new Weight(linear.name(), rows, columns, layout, memory, null, null);
     }
 
     private static MemorySegment pattern(DType dtype, double deviation) {
