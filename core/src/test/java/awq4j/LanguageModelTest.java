@@ -204,10 +204,12 @@ class LanguageModelTest {
         Session session = own.newSession();
         var started = new CountDownLatch(1);
         var finish = new AtomicReference<FinishReason>();
-        var thread = Thread.ofPlatform()
-                .start(() -> finish.set(own.generate(
-                                PROMPT, Sampling.greedy().withTemperature(1), text -> started.countDown(), () -> false)
-                        .finish()));
+        var thread = Thread.ofPlatform().start(() -> {
+            Sampling any = Sampling.greedy().withTemperature(1);
+            finish.set(own.generate(PROMPT, any, text -> started.countDown(), () -> false)
+                    .finish());
+            started.countDown(); // a reply may end before it has a text
+        });
         started.await();
         own.close();
         thread.join();
