@@ -12,7 +12,6 @@ public final class Scratch {
 
     private final float[][] floats = new float[SLOTS][0];
     private short[] shorts = new short[0];
-    private int[] ints = new int[0];
 
     @SuppressWarnings("UnusedVariable") // written so that the compiler cannot leave the reading out
     private long kept;
@@ -38,14 +37,6 @@ public final class Scratch {
     /** Takes a value that is computed only so that memory is read. */
     public void keep(long value) {
         kept = value;
-    }
-
-    /** An array for integer sums. */
-    public int[] ints(int size) {
-        if (ints.length < size) {
-            ints = new int[size];
-        }
-        return ints;
     }
 
     /** Memory outside the heap that starts at a cache line, so that no vector straddles two: arrays start anywhere. */
