@@ -16,6 +16,8 @@ import awq4j.model.ModelSpec;
 import awq4j.model.PackedModel;
 import awq4j.model.Transformer;
 import awq4j.model.family.Families;
+import awq4j.runtime.BeamSearch;
+import awq4j.runtime.Beams;
 import awq4j.runtime.Generation;
 import awq4j.runtime.Logits;
 import awq4j.runtime.ReplyText;
@@ -272,6 +274,52 @@ public final class LanguageModel implements AutoCloseable {
      */
     public Reply generate(int[] prompt, Sampling sampling, Consumer<String> onText, BooleanSupplier cancelled) {
         return newSession().generate(prompt, sampling, onText, cancelled);
+    }
+
+    /**
+     * Continues a text with the likeliest reply that a search along several at once finds.
+     *
+     * @param prompt as {@link #generate(String, Sampling, Consumer, BooleanSupplier)} takes it
+     * @param cancelled asked between tokens, and between chunks of the prompt; an interrupt of the thread does the same
+     * @return the best reply, with its tokens' log probabilities
+     * @throws IllegalArgumentException as {@link #generate(String, Sampling, Consumer, BooleanSupplier)}
+     */
+    public Reply search(String prompt, Beams beams, BooleanSupplier cancelled) {
+        int[] tokens = tokenizer.encode(prompt);
+        return search(tokens, tokenizer.decoder(tokens, true), beams, cancelled);
+    }
+
+    /** Continues tokens as {@link #search(String, Beams, BooleanSupplier)} continues a text. */
+    public Reply search(int[] prompt, Beams beams, BooleanSupplier cancelled) {
+        return search(prompt, tokenizer.decoder(prompt, true), beams, cancelled);
+    }
+
+    /** Answers a conversation as {@link #search(String, Beams, BooleanSupplier)} continues a text. */
+    public Reply search(List<Message> messages, Beams beams, BooleanSupplier cancelled) {
+        String text = prompt(messages);
+        return hasChatTemplate()
+                ? search(tokenizer.encode(text, false), tokenizer.decoder(), beams, cancelled)
+                : search(text, beams, cancelled);
+    }
+
+    private Reply search(int[] prompt, TokenDecoder decoder, Beams beams, BooleanSupplier cancelled) {
+        return alone(() -> {
+            BeamSearch.Outcome outcome = BeamSearch.run(
+                    this::newSequence, prompt, beams, endTokens, () -> turnstile.closing() || cancelled.getAsBoolean());
+            var text = new ReplyText(decoder, List.of(), piece -> {});
+            for (int token : outcome.tokens()) {
+                text.next(token);
+            }
+            return new Reply(
+                    text.finish(),
+                    outcome.tokens(),
+                    prompt.length,
+                    0,
+                    outcome.finish(),
+                    outcome.timings(),
+                    outcome.logprobs(),
+                    0);
+        });
     }
 
     /** {@link #chat(List, Sampling, Consumer, BooleanSupplier)} to its end. */

@@ -1,7 +1,9 @@
 package awq4j.cli;
 
+import awq4j.LanguageModel;
 import awq4j.Reply;
 import awq4j.chat.Message;
+import awq4j.runtime.Beams;
 import awq4j.runtime.FinishReason;
 import awq4j.runtime.Sampling;
 import java.io.IOException;
@@ -26,7 +28,8 @@ import picocli.CommandLine.Parameters;
         footerHeading = "%nExamples:%n",
         footer = {
             "  awq4j run DIR --prompt \"Once upon a time\" --max-tokens 200",
-            "  awq4j run DIR --prompt - < question.txt > answer.txt"
+            "  awq4j run DIR --prompt - < question.txt > answer.txt",
+            "  awq4j run DIR --prompt \"The capital of France is\" --beams 4 --max-tokens 20"
         })
 final class RunCommand implements Callable<Integer> {
     @Mixin
@@ -56,6 +59,20 @@ final class RunCommand implements Callable<Integer> {
             paramLabel = "TEXT",
             description = "Instructions that stand before the prompt; wants a chat template.")
     private @Nullable String system;
+
+    @Option(
+            names = "--beams",
+            paramLabel = "N",
+            description =
+                    "Look for the likeliest reply along N at once, as transformers does; it comes when it is whole.")
+    private @Nullable Integer beams;
+
+    @Option(
+            names = "--length-penalty",
+            paramLabel = "X",
+            description = "With --beams: a reply's log probability is divided by its length to this power; 1, the"
+                    + " default, is the average, less prefers shorter replies.")
+    private @Nullable Double lengthPenalty;
 
     @Option(
             names = "--logprobs",
@@ -93,6 +110,7 @@ final class RunCommand implements Callable<Integer> {
                             ? "--logprobs must not be negative, was " + logprobs
                             : "--logprobs goes with --json FILE");
         }
+        Beams search = search();
         String text = prompt();
         try (var opened = engine.open(ModelFolder.of(model), common.screen())) {
             boolean chat = form.chat || (opened.hasChatTemplate() && !form.raw);
@@ -109,9 +127,11 @@ final class RunCommand implements Callable<Integer> {
             }
             Screen screen = common.screen();
             BooleanSupplier stop = common.interruption()::requested;
-            Reply reply = chat
-                    ? opened.chat(messages(text), chosen, this::print, stop)
-                    : opened.generate(text, chosen, this::print, stop);
+            Reply reply = search != null
+                    ? found(opened, text, chat, search.withMaxTokens(chosen.maxTokens()), stop)
+                    : chat
+                            ? opened.chat(messages(text), chosen, this::print, stop)
+                            : opened.generate(text, chosen, this::print, stop);
             screen.say("");
             if (!quiet) {
                 screen.remark(screen.errStyle().dim(ReplyFigures.of(reply)));
@@ -126,6 +146,32 @@ final class RunCommand implements Callable<Integer> {
             common.writeJson(json);
             return 0;
         }
+    }
+
+    /** How to search for a reply; null if its tokens are drawn one by one. */
+    private @Nullable Beams search() {
+        if (beams == null) {
+            if (lengthPenalty != null) {
+                throw common.wrongUsage("--length-penalty goes with --beams N");
+            }
+            return null;
+        }
+        sampling.refuseDrawing("--beams");
+        if (logprobs != null && logprobs > 0) {
+            throw common.wrongUsage("--beams reports no tokens beside the chosen ones: take --logprobs 0");
+        }
+        try {
+            Beams search = Beams.of(beams);
+            return lengthPenalty == null ? search : search.withLengthPenalty(lengthPenalty);
+        } catch (IllegalArgumentException e) {
+            throw common.wrongUsage(String.valueOf(e.getMessage()));
+        }
+    }
+
+    private Reply found(LanguageModel opened, String text, boolean chat, Beams search, BooleanSupplier stop) {
+        Reply reply = chat ? opened.search(messages(text), search, stop) : opened.search(text, search, stop);
+        print(reply.text());
+        return reply;
     }
 
     private List<Message> messages(String text) {

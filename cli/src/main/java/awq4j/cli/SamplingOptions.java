@@ -3,6 +3,7 @@ package awq4j.cli;
 import awq4j.runtime.Penalties;
 import awq4j.runtime.Sampling;
 import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Model.CommandSpec;
@@ -104,6 +105,30 @@ final class SamplingOptions {
     /** Complains about numbers before a model is opened, which may take a while. */
     void check() {
         over(Sampling.greedy(), false);
+    }
+
+    /**
+     * Complains about options that say how tokens are drawn, beside one that draws none.
+     *
+     * @param option for example {@code --beams}
+     */
+    void refuseDrawing(String option) {
+        var given = new LinkedHashMap<String, @Nullable Object>();
+        given.put("--temperature", temperature);
+        given.put("--top-k", topK);
+        given.put("--top-p", topP);
+        given.put("--min-p", minP);
+        given.put("--repetition-penalty", repetitionPenalty);
+        given.put("--presence-penalty", presencePenalty);
+        given.put("--frequency-penalty", frequencyPenalty);
+        given.put("--seed", seed);
+        given.put("--stop", stop.isEmpty() ? null : stop);
+        given.forEach((name, value) -> {
+            if (value != null) {
+                throw new ParameterException(
+                        command.commandLine(), name + " does not go with " + option + ", which draws no tokens");
+            }
+        });
     }
 
     private static <T> T or(@Nullable T given, T otherwise) {

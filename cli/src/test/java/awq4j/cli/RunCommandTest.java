@@ -48,6 +48,52 @@ class RunCommandTest {
     }
 
     @Test
+    void beamsFindTheLikeliestReply(@TempDir Path folder) {
+        Path json = folder.resolve("run.json");
+        var program = Program.run(
+                "run",
+                MODEL,
+                "-p",
+                "Once",
+                "--beams",
+                "3",
+                "--length-penalty",
+                "0",
+                "--max-tokens",
+                "5",
+                "--json",
+                json,
+                "--logprobs",
+                "0");
+        assertThat(program.code()).as(program.toString()).isZero();
+        Config found = Config.read(json);
+        assertThat(program.out()).isEqualTo(found.text("text") + System.lineSeparator());
+        Path greedy = folder.resolve("greedy.json");
+        Program.run(
+                "run",
+                MODEL,
+                "-p",
+                "Once",
+                "--temperature",
+                "0",
+                "--max-tokens",
+                "5",
+                "--json",
+                greedy,
+                "--logprobs",
+                "0");
+        assertThat(probability(found)).isGreaterThanOrEqualTo(probability(Config.read(greedy)) - 1e-4);
+    }
+
+    private static double probability(Config reply) {
+        return reply.json()
+                .get("logprobs")
+                .valueStream()
+                .mapToDouble(token -> token.get("logprob").asDouble())
+                .sum();
+    }
+
+    @Test
     void standardInputIsAPromptToo() {
         var typed =
                 Program.run("run", MODEL, "--prompt", "The cat", "--temperature", "0", "--max-tokens", "4", "--quiet");
@@ -130,6 +176,18 @@ class RunCommandTest {
         wrong("--context must not be negative, was -4", "run", MODEL, "-p", "a", "--context", "-4");
         wrong("--threads must be in [0, 1024], was -1", "run", MODEL, "-p", "a", "--threads", "-1");
         wrong("--logprobs goes with --json FILE", "run", MODEL, "-p", "a", "--logprobs", "1");
+        wrong("beams must be in [1, 1000], was 0", "run", MODEL, "-p", "a", "--beams", "0");
+        wrong("--length-penalty goes with --beams N", "run", MODEL, "-p", "a", "--length-penalty", "1");
+        wrong(
+                "--top-k does not go with --beams, which draws no tokens",
+                "run",
+                MODEL,
+                "-p",
+                "a",
+                "--beams",
+                "2",
+                "--top-k",
+                "3");
         wrong("invalid value for option '--seed'", "run", MODEL, "-p", "a", "--seed", "x");
         wrong("missing required parameter: 'MODEL'", "run", "-p", "a");
     }

@@ -102,6 +102,24 @@ public final class SequenceCache {
         expected = positions;
     }
 
+    /**
+     * Takes over the positions of another cache, in place of its own.
+     *
+     * @throws IllegalArgumentException if the other has layers of other shapes, another precision, or more positions
+     *     than fit
+     */
+    public void copyFrom(SequenceCache other) {
+        if (!layers.equals(other.layers) || precision != other.precision) {
+            throw new IllegalArgumentException("cache: cannot copy one of other layers or precision");
+        }
+        truncate(0);
+        reserve(other.length);
+        for (int i = 0; i < other.buffers.size(); i++) {
+            backend.copyKv(other.buffers.get(i), buffers.get(i), other.length);
+        }
+        expected = other.expected;
+    }
+
     /** The memory of a layer. */
     public KvBuffer layer(int index) {
         return buffers.get(index);

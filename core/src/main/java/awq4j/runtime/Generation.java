@@ -81,7 +81,8 @@ public final class Generation {
         return new Generation(sequence, sampling, endTokens, onToken, cancelled).run(prompt);
     }
 
-    private static void check(int[] prompt, int context) {
+    /** Complains about a prompt that is empty or leaves no room. */
+    static void check(int[] prompt, int context) {
         if (prompt.length == 0) {
             throw new IllegalArgumentException("the prompt is empty: the model needs at least one token to go on from");
         }

@@ -11,7 +11,9 @@ import awq4j.model.Taps;
 import awq4j.model.Transformer;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Objects;
 import java.util.function.BooleanSupplier;
+import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -140,6 +142,44 @@ public final class Sequence {
         }
     }
 
+    /**
+     * Runs one token behind each of several sequences of one model, all at once.
+     *
+     * @param tokens one for each sequence
+     * @param rows sees the logits behind each token; its index is that of the sequence
+     * @throws IllegalArgumentException as {@link #append}
+     */
+    static void step(List<Sequence> sequences, int[] tokens, LogitRows rows) {
+        Transformer transformer = sequences.getFirst().transformer;
+        int vocabulary = transformer.spec().vocabulary();
+        sequences.forEach(sequence -> sequence.announce(1));
+        float[] row = new float[vocabulary];
+        for (int at = 0; at < tokens.length; at += transformer.chunk()) {
+            int n = Math.min(transformer.chunk(), tokens.length - at);
+            List<Sequence> some = sequences.subList(at, at + n);
+            int[] places = IntStream.range(0, n).toArray();
+            int[] positions = some.stream().mapToInt(Sequence::length).toArray();
+            var batch = new StepBatch(Arrays.copyOfRange(tokens, at, at + n), positions, places, places);
+            List<SequenceCache> caches = some.stream().map(it -> it.cache).toList();
+            Buffer logits = Objects.requireNonNull(transformer.forward(batch, caches, Taps.NONE));
+            float[] all = new float[n * vocabulary];
+            transformer.backend().read(logits, all);
+            for (int i = 0; i < n; i++) {
+                some.get(i).add(new int[] {tokens[at + i]});
+                System.arraycopy(all, i * vocabulary, row, 0, vocabulary);
+                rows.row(at + i, row);
+            }
+        }
+    }
+
+    /** Takes over what another sequence of the same model holds, in place of what it held. */
+    void copyFrom(Sequence other) {
+        cache.copyFrom(other.cache);
+        tokens = other.tokens.clone();
+        length = other.length;
+        beyond = other.beyond;
+    }
+
     /** Sees the logits of tokens that run, in order. */
     @FunctionalInterface
     public interface LogitRows {
@@ -181,12 +221,17 @@ public final class Sequence {
 
     private @Nullable Buffer run(int[] part, StepBatch.Logits wanted) {
         Buffer logits = transformer.forward(StepBatch.of(part, length, wanted), List.of(cache), Taps.NONE);
+        add(part);
+        return logits;
+    }
+
+    /** Counts tokens that ran. */
+    private void add(int[] part) {
         if (length + part.length > tokens.length) {
             tokens = Arrays.copyOf(tokens, Math.max(2 * tokens.length, length + part.length));
         }
         System.arraycopy(part, 0, tokens, length, part.length);
         length += part.length;
-        return logits;
     }
 
     private void truncate(int positions) {

@@ -28,10 +28,10 @@ public final class GoldenModel implements AutoCloseable {
     private final Backend backend;
     private final Transformer model;
 
-    private GoldenModel(Checkpoint checkpoint, Backend backend) {
+    private GoldenModel(Checkpoint checkpoint, Backend backend, int chunk) {
         this.checkpoint = checkpoint;
         this.backend = backend;
-        this.model = Transformer.open(backend, Families.spec(checkpoint), checkpoint, 128);
+        this.model = Transformer.open(backend, Families.spec(checkpoint), checkpoint, chunk);
     }
 
     /** What one run over all tokens gave. */
@@ -44,7 +44,12 @@ public final class GoldenModel implements AutoCloseable {
 
     /** Opens a model; the caller keeps the backend. */
     public static GoldenModel open(Path folder, Backend backend) {
-        return new GoldenModel(Checkpoints.open(folder), backend);
+        return open(folder, backend, 128);
+    }
+
+    /** The same with another limit on the tokens of a batch. */
+    public static GoldenModel open(Path folder, Backend backend, int chunk) {
+        return new GoldenModel(Checkpoints.open(folder), backend, chunk);
     }
 
     /** A copy of a model folder whose configuration is another of its files, for example {@code config.v5.json}. */
