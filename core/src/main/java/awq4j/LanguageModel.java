@@ -131,20 +131,22 @@ public final class LanguageModel implements AutoCloseable {
     }
 
     /** Opens a model with {@link Options#DEFAULT}. */
-    public static LanguageModel open(Path folder) {
-        return open(folder, Options.DEFAULT);
+    public static LanguageModel open(Path model) {
+        return open(model, Options.DEFAULT);
     }
 
     /**
-     * Opens a model folder in Hugging Face's form: configuration, safetensors (plain or AWQ), tokenizer. Packed weights
-     * that {@code awq4j convert --packed} left there are mapped if they fit these weights and this machine.
+     * Opens a model folder in Hugging Face's form: configuration, safetensors (plain or AWQ), tokenizer; or a GGUF file,
+     * which has all of that, or a folder with one. Packed weights that {@code awq4j convert --packed} left in the folder
+     * are mapped if they fit these weights and this machine.
      *
      * @throws MalformedFileException if the folder or a file in it is not what it should be
      * @throws awq4j.format.UnsupportedModelException if it is fine and cannot be run, for example for want of a tokenizer
      * @throws awq4j.kernel.BackendException if the machine cannot do what the options ask for
      * @throws IllegalArgumentException if the context is longer than the positions a model has learned
      */
-    public static LanguageModel open(Path folder, Options options) {
+    public static LanguageModel open(Path model, Options options) {
+        Path folder = Checkpoints.located(model);
         // a third of the time to open packed weights is the tokenizer's
         var tokenizer = new Meanwhile<>("awq4j-tokenizer", () -> Tokenizer.open(folder));
         Checkpoint checkpoint = Checkpoints.open(folder);
@@ -183,8 +185,8 @@ public final class LanguageModel implements AutoCloseable {
                 return new Words(
                         tokenizer, ChatTemplates.read(folder), Sampling.recommendedBy(generation), Set.copyOf(ends));
             } catch (IllegalArgumentException e) {
-                throw new MalformedFileException(
-                        folder.resolve(GenerationConfig.FILE), -1, String.valueOf(e.getMessage()));
+                Path file = Checkpoints.isGguf(folder) ? folder : folder.resolve(GenerationConfig.FILE);
+                throw new MalformedFileException(file, -1, String.valueOf(e.getMessage()));
             }
         }
     }

@@ -1,8 +1,12 @@
 package awq4j.chat;
 
 import awq4j.chat.jinja.TemplateException;
+import awq4j.format.Checkpoints;
 import awq4j.format.Config;
 import awq4j.format.MalformedFileException;
+import awq4j.format.gguf.GgufFiles;
+import awq4j.format.gguf.GgufMetadata;
+import awq4j.format.gguf.TokenKeys;
 import awq4j.tokenizer.SpecialTokens;
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -51,12 +55,17 @@ public record ChatTemplates(Map<String, ChatTemplate> byName) {
 
     /**
      * Reads the templates of a model folder: from {@code chat_template.jinja}, else {@code chat_template.json}, else
-     * {@code tokenizer_config.json}; and those in {@code additional_chat_templates}.
+     * {@code tokenizer_config.json}; and those in {@code additional_chat_templates}. Or those of a GGUF file.
      *
      * @return empty if the model has none, as base models do
      * @throws MalformedFileException if a file is damaged or a template cannot be parsed
      */
     public static Optional<ChatTemplates> read(Path modelFolder) {
+        if (Checkpoints.isGguf(modelFolder)) {
+            try (GgufFiles files = GgufFiles.open(modelFolder)) {
+                return of(files.metadata());
+            }
+        }
         SpecialTokens tokens = SpecialTokens.read(modelFolder);
         var byName = new LinkedHashMap<String, ChatTemplate>();
         Path file = modelFolder.resolve(TEMPLATE_FILE);
@@ -72,6 +81,20 @@ public record ChatTemplates(Map<String, ChatTemplate> byName) {
         for (Path additional : additional(modelFolder.resolve(FOLDER))) {
             String name = additional.getFileName().toString();
             byName.put(name.substring(0, name.length() - ENDING.length()), parse(additional, text(additional), tokens));
+        }
+        return byName.isEmpty() ? Optional.empty() : Optional.of(new ChatTemplates(byName));
+    }
+
+    private static Optional<ChatTemplates> of(GgufMetadata metadata) {
+        SpecialTokens tokens = SpecialTokens.of(metadata);
+        var byName = new LinkedHashMap<String, ChatTemplate>();
+        String others = TokenKeys.TEMPLATE + ".";
+        for (String key : metadata.keys()) {
+            if (key.equals(TokenKeys.TEMPLATE)) {
+                byName.put(DEFAULT, parse(metadata.file(), metadata.text(key), tokens));
+            } else if (key.startsWith(others)) {
+                byName.put(key.substring(others.length()), parse(metadata.file(), metadata.text(key), tokens));
+            }
         }
         return byName.isEmpty() ? Optional.empty() : Optional.of(new ChatTemplates(byName));
     }

@@ -1,6 +1,7 @@
 package awq4j.format;
 
 import awq4j.format.gguf.GgufCheckpoint;
+import awq4j.format.gguf.GgufFiles;
 import awq4j.format.packed.PackedFile;
 import awq4j.format.pickle.PickleFolder;
 import awq4j.format.safetensors.SafetensorsFolder;
@@ -11,6 +12,7 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
+import java.util.stream.Collectors;
 import java.util.stream.Stream;
 
 /** Opens what people have. */
@@ -21,17 +23,43 @@ public final class Checkpoints {
     private Checkpoints() {}
 
     /**
+     * Where a model lies: the GGUF file, or the first of its parts, of a folder that has one and no configuration; else
+     * the path itself.
+     *
+     * @throws MalformedFileException if the folder has several such files
+     */
+    public static Path located(Path path) {
+        if (!Files.isDirectory(path) || Files.exists(path.resolve(CONFIG))) {
+            return path;
+        }
+        List<Path> models = GgufFiles.in(path);
+        if (models.size() > 1) {
+            throw new MalformedFileException(
+                    path,
+                    -1,
+                    "has " + models.size() + " GGUF models, name one of them: "
+                            + models.stream()
+                                    .limit(3)
+                                    .map(file -> MalformedFileException.shown(String.valueOf(file.getFileName())))
+                                    .collect(Collectors.joining(", "))
+                            + (models.size() > 3 ? ", ..." : ""));
+        }
+        return models.isEmpty() ? path : models.getFirst();
+    }
+
+    /**
      * Opens a model folder in Hugging Face's form, {@code config.json} and safetensors or files of PyTorch, plain or
      * packed, or {@code awq4j.packed} in their place; or one file of PyTorch with {@code config.json} beside it; or a GGUF
-     * file, of a model in several parts any of them. Safetensors are preferred where both are.
+     * file, of a model in several parts any of them, or a folder with one. Safetensors are preferred where both are.
      *
      * @throws MalformedFileException if the folder or a file in it is not what it should be
      * @throws UnsupportedModelException if its files are of a kind that is not read
      */
-    public static Checkpoint open(Path path) {
-        if (!Files.exists(path)) {
-            throw new MalformedFileException(path, -1, "no such folder or file: " + path.toAbsolutePath());
+    public static Checkpoint open(Path model) {
+        if (!Files.exists(model)) {
+            throw new MalformedFileException(model, -1, "no such folder or file: " + model.toAbsolutePath());
         }
+        Path path = located(model);
         if (isGguf(path)) {
             return GgufCheckpoint.open(path);
         }

@@ -1,5 +1,8 @@
 package awq4j.format;
 
+import awq4j.format.gguf.GgufFiles;
+import awq4j.format.gguf.GgufMetadata;
+import awq4j.format.gguf.SamplingKeys;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.LinkedHashSet;
@@ -31,12 +34,17 @@ public record GenerationConfig(
     }
 
     /**
-     * Reads the recommendation of a model folder.
+     * Reads the recommendation of a model folder, or of a GGUF file.
      *
      * @param config its config.json
      * @throws MalformedFileException if the file is there and damaged
      */
     public static GenerationConfig read(Path folder, Config config) {
+        if (Checkpoints.isGguf(folder)) {
+            try (GgufFiles files = GgufFiles.open(folder)) {
+                return of(files.metadata(), config);
+            }
+        }
         Path path = folder.resolve(FILE);
         if (!Files.isRegularFile(path)) {
             return new GenerationConfig(
@@ -58,6 +66,23 @@ public record GenerationConfig(
                 own.has("top_k") ? Optional.of(own.integer("top_k")) : Optional.empty(),
                 number(own, "min_p"),
                 number(own, "repetition_penalty"));
+    }
+
+    /** Keys of llama.cpp; sampling is meant where there is a temperature and it is not 0. */
+    private static GenerationConfig of(GgufMetadata metadata, Config config) {
+        OptionalDouble temperature = number(metadata, SamplingKeys.TEMPERATURE);
+        return new GenerationConfig(
+                endTokens(config),
+                temperature.orElse(0) > 0,
+                temperature,
+                number(metadata, SamplingKeys.TOP_P),
+                metadata.has(SamplingKeys.TOP_K) ? Optional.of(metadata.integer(SamplingKeys.TOP_K)) : Optional.empty(),
+                number(metadata, SamplingKeys.MIN_P),
+                number(metadata, SamplingKeys.REPETITION_PENALTY));
+    }
+
+    private static OptionalDouble number(GgufMetadata metadata, String key) {
+        return metadata.has(key) ? OptionalDouble.of(metadata.number(key)) : OptionalDouble.empty();
     }
 
     private static OptionalDouble number(Config config, String key) {

@@ -1,7 +1,10 @@
 package awq4j.tokenizer;
 
+import awq4j.format.Checkpoints;
 import awq4j.format.MalformedFileException;
 import awq4j.format.UnsupportedModelException;
+import awq4j.format.gguf.GgufFiles;
+import awq4j.tokenizer.gguf.GgufTokens;
 import awq4j.tokenizer.json.AddedToken;
 import awq4j.tokenizer.json.AddedTokens;
 import awq4j.tokenizer.sentencepiece.SentencePieceConversion;
@@ -57,13 +60,20 @@ public final class Tokenizer {
     /**
      * Opens the tokenizer of a model folder: {@code tokenizer.json}; without one, {@code tokenizer.model}
      * (SentencePiece, BPE or Unigram), or {@code vocab.json} with {@code merges.txt} (byte-level BPE as GPT-2, OPT and
-     * Qwen have it), converted in memory. Tokens that only the files beside it name are added, as transformers does.
+     * Qwen have it), converted in memory. Tokens that only the files beside it name are added, as transformers does. Or
+     * the tokenizer of a GGUF file, from its metadata.
      *
      * @throws UnsupportedModelException if the folder has none of these, or one of a kind that cannot be converted
      * @throws MalformedFileException if the file is damaged
      * @throws awq4j.kernel.BackendException if the tokenizer library has no native code for this machine
      */
     public static Tokenizer open(Path modelFolder) {
+        if (Checkpoints.isGguf(modelFolder)) {
+            try (GgufFiles files = GgufFiles.open(modelFolder)) {
+                return new Tokenizer(
+                        modelFolder, GgufTokens.json(files.metadata()), SpecialTokens.of(files.metadata()));
+            }
+        }
         Path json = modelFolder.resolve(JSON_FILE);
         SpecialTokens roles = SpecialTokens.read(modelFolder);
         if (Files.isRegularFile(json)) {

@@ -1,6 +1,8 @@
 package awq4j.format.gguf;
 
 import awq4j.format.MalformedFileException;
+import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -11,6 +13,7 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import java.util.stream.Stream;
 
 /**
  * The file of a model, or the parts that llama.cpp splits a large one into: {@code NAME-00001-of-00003.gguf} and so on. The
@@ -70,6 +73,29 @@ public final class GgufFiles implements AutoCloseable {
             if (!complete) {
                 files.forEach(GgufFile::close);
             }
+        }
+    }
+
+    /**
+     * The GGUF models of a folder, each by its file or by the first of its parts, sorted. Projectors of images
+     * ({@code mmproj}), which are no model alone, are left out.
+     */
+    public static List<Path> in(Path folder) {
+        try (Stream<Path> files = Files.list(folder)) {
+            return files.filter(Files::isRegularFile)
+                    .filter(file -> {
+                        String name = String.valueOf(file.getFileName()).toLowerCase(Locale.ROOT);
+                        return name.endsWith(".gguf") && !name.startsWith("mmproj");
+                    })
+                    .map(file -> {
+                        Matcher name = PART.matcher(String.valueOf(file.getFileName()));
+                        return name.matches() ? part(file, name.group(1), 0, Integer.parseInt(name.group(3))) : file;
+                    })
+                    .distinct()
+                    .sorted()
+                    .toList();
+        } catch (IOException e) {
+            throw new UncheckedIOException("cannot list " + folder + ": " + e.getMessage(), e);
         }
     }
 

@@ -16,7 +16,7 @@ public final class TokenKeys {
     /** Pairs of tokens that become one, in order, where the tokenizer goes by merges. */
     public static final String MERGES = "tokenizer.ggml.merges";
 
-    /** The kind of tokenizer: {@code llama} goes by scores, {@code gpt2} by merges. */
+    /** The kind of tokenizer: {@code llama} goes by scores, {@code gpt2} by merges, {@code t5} by scores of whole cuts. */
     public static final String MODEL = "tokenizer.ggml.model";
 
     /** How text is cut before merges, by a name. */
@@ -45,6 +45,12 @@ public final class TokenKeys {
 
     /** Whether a text gets a space in front. */
     public static final String ADD_SPACE = "tokenizer.ggml.add_space_prefix";
+
+    /** Whether white space around and between words is made one space, for tokenizers that go by scores of whole cuts. */
+    public static final String REMOVE_SPACES = "tokenizer.ggml.remove_extra_whitespaces";
+
+    /** The compiled map of characters that are replaced first, for the same. */
+    public static final String CHARS_MAP = "tokenizer.ggml.precompiled_charsmap";
 
     /** The chat template; others have its name behind a dot. */
     public static final String TEMPLATE = "tokenizer.chat_template";

@@ -1,15 +1,14 @@
 package awq4j.tokenizer.sentencepiece;
 
-import awq4j.format.Config;
 import awq4j.format.MalformedFileException;
 import awq4j.format.UnsupportedModelException;
+import awq4j.format.gguf.GgufMetadata;
 import awq4j.tokenizer.SpecialTokens;
 import awq4j.tokenizer.json.AddedToken;
 import awq4j.tokenizer.json.AddedTokens;
 import awq4j.tokenizer.json.JsonParts;
 import awq4j.tokenizer.sentencepiece.SentencePieceModel.Piece;
 import awq4j.tokenizer.sentencepiece.SentencePieceModel.Trainer;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Base64;
@@ -18,7 +17,6 @@ import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.Objects;
 import java.util.Optional;
 import java.util.Set;
 import java.util.SortedMap;
@@ -30,31 +28,23 @@ import tools.jackson.databind.node.NullNode;
 import tools.jackson.databind.node.ObjectNode;
 
 /**
- * Rewrites a {@code tokenizer.model} as a {@code tokenizer.json} with the same tokens for the same text.
- *
- * <p>What the model file does not say comes from {@code tokenizer_config.json} beside it: {@code add_bos_token} (true
- * if not said), {@code add_eos_token} (false), {@code legacy} (true: every piece of text between special tokens gets
- * the leading space; false: only a text's beginning), {@code add_prefix_space} (whether there is a leading space at all;
- * if not said, as the model was trained), and the {@linkplain AddedTokens added tokens}.
+ * Rewrites a {@code tokenizer.model}, or the same vocabulary in a GGUF file, as a {@code tokenizer.json} with the same
+ * tokens for the same text. {@link Surroundings} say what the vocabulary itself does not.
  */
 public final class SentencePieceConversion {
     private static final String SPACE = "\u2581";
 
     private final SentencePieceModel model;
-    private final Path folder;
-    private final Optional<Config> config;
+    private final Surroundings surroundings;
     private final List<Piece> pieces;
     private final SortedMap<Integer, AddedToken> added = new TreeMap<>();
     private final boolean leadingSpace;
 
-    private SentencePieceConversion(SentencePieceModel model) {
+    private SentencePieceConversion(SentencePieceModel model, Surroundings surroundings) {
         this.model = model;
-        this.folder = Objects.requireNonNull(model.file().toAbsolutePath().getParent(), "a file lies in a folder");
-        Path file = model.file().resolveSibling(SpecialTokens.CONFIG_FILE);
-        this.config = Files.isRegularFile(file) ? Optional.of(Config.read(file)) : Optional.empty();
+        this.surroundings = surroundings;
         this.pieces = new ArrayList<>(model.pieces());
-        boolean trained = model.normalizer().addDummyPrefix();
-        this.leadingSpace = config.map(c -> c.flag("add_prefix_space", trained)).orElse(trained);
+        this.leadingSpace = surroundings.prefixSpace().orElse(model.normalizer().addDummyPrefix());
     }
 
     /**
@@ -79,7 +69,19 @@ public final class SentencePieceConversion {
      * @throws UnsupportedModelException if it is neither BPE nor Unigram
      */
     public static Result of(Path file) {
-        return new SentencePieceConversion(SentencePieceModel.read(file)).convert();
+        return new SentencePieceConversion(SentencePieceModel.read(file), Surroundings.beside(file)).convert();
+    }
+
+    /**
+     * Converts the vocabulary of a GGUF file, of pieces with scores.
+     *
+     * @param unigram whether the scores are of whole cuts of a text (Unigram), not of merges (BPE)
+     * @param roles the tokens that the file gives a role
+     * @throws MalformedFileException if it is damaged
+     */
+    public static Result of(GgufMetadata metadata, boolean unigram, SpecialTokens roles) {
+        SentencePieceModel model = GgufPieces.model(metadata, unigram);
+        return new SentencePieceConversion(model, GgufPieces.surroundings(metadata, model.pieces(), roles)).convert();
     }
 
     private Result convert() {
@@ -98,7 +100,7 @@ public final class SentencePieceConversion {
                     model.file(), -1, "its unknown token " + trainer.unkId() + " is not one of its pieces");
         }
         collectAdded(trainer);
-        boolean legacy = config.map(c -> c.flag("legacy", true)).orElse(true);
+        boolean legacy = surroundings.legacy();
         ObjectNode root = JsonParts.object().put("version", "1.0");
         root.set("added_tokens", JsonParts.added(added));
         root.set("normalizer", normalizer(legacy));
@@ -130,7 +132,7 @@ public final class SentencePieceConversion {
 
     /** What the model file itself knows as more than text, and over that what the folder says. */
     private void collectAdded(Trainer trainer) {
-        AddedTokens beside = AddedTokens.read(folder);
+        AddedTokens beside = surroundings.added();
         rename(beside);
         Map<String, Integer> ids = new HashMap<>();
         for (int id = 0; id < pieces.size(); id++) {
@@ -188,16 +190,14 @@ public final class SentencePieceConversion {
     }
 
     private JsonNode postProcessor(Trainer trainer) {
-        boolean addBos = config.map(c -> c.flag("add_bos_token", true)).orElse(true);
-        boolean addEos = config.map(c -> c.flag("add_eos_token", false)).orElse(false);
         return JsonParts.around(
-                addBos ? role("bos_token", trainer.bosId()) : Optional.empty(),
-                addEos ? role("eos_token", trainer.eosId()) : Optional.empty());
+                surroundings.addBos() ? role("bos_token", trainer.bosId()) : Optional.empty(),
+                surroundings.addEos() ? role("eos_token", trainer.eosId()) : Optional.empty());
     }
 
     /** The token that the folder names, or else the model file. */
     private Optional<Map.Entry<String, Integer>> role(String role, int id) {
-        String named = SpecialTokens.read(folder).byRole().get(role);
+        String named = surroundings.roles().byRole().get(role);
         String text = named == null ? piece(id) : named;
         return added.entrySet().stream()
                 .filter(token -> token.getValue().content().equals(text))

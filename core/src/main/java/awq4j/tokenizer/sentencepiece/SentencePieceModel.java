@@ -35,7 +35,7 @@ record SentencePieceModel(Path file, List<Piece> pieces, Trainer trainer, Normal
     private static final Pattern TIKTOKEN = Pattern.compile("[A-Za-z0-9+/]+=* \\d+\\r?\\n");
     private static final int NORMAL = 1;
     /** Far more than trainers allow; finding the merges of a piece takes time in the square of its length. */
-    private static final int LONGEST_PIECE = 4096;
+    static final int LONGEST_PIECE = 4096;
 
     /** One token. */
     record Piece(String text, float score, int kind) {}
