@@ -3,6 +3,7 @@ package awq4j.kernel.vector;
 import awq4j.kernel.Prepared;
 import awq4j.kernel.Scratch;
 import awq4j.tensor.DType;
+import awq4j.tensor.FloatFormats;
 import awq4j.weight.Weight;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
@@ -31,9 +32,19 @@ final class DenseWeight extends TiledWeight {
         return values.byteSize();
     }
 
+    /** Value by value, unlike {@link #read}: a token's embedding would need memory that no thread holds for it. */
     @Override
     public void decodeRow(int row, float[] out, int at) {
-        read(row, 0, columns(), out, at, new Scratch());
+        long from = (long) row * columns() * dtype.bytes();
+        for (int k = 0; k < columns(); k++) {
+            long place = from + (long) k * dtype.bytes();
+            out[at + k] = switch (dtype) {
+                case F32 -> values.get(FLOAT, place);
+                case F16 -> Float.float16ToFloat(values.get(SHORT, place));
+                case BF16 -> FloatFormats.bf16ToFloat(values.get(SHORT, place));
+                case F64, I64, I32, I16, I8, U8, BOOL -> throw notFloats();
+            };
+        }
     }
 
     private void read(int row, int column, int count, float[] out, int at, Scratch scratch) {
@@ -99,7 +110,7 @@ final class DenseWeight extends TiledWeight {
                 case F32 -> DenseDots.f32(values, at, x, columns());
                 case BF16 -> DenseDots.bf16(values, at, x, columns());
                 case F16 -> DenseDots.f16(values, at, x, columns());
-                case F64, I64, I32, I16, I8, U8, BOOL -> throw new IllegalStateException("dense " + dtype);
+                case F64, I64, I32, I16, I8, U8, BOOL -> throw notFloats();
             };
             if (dtype == DType.F16 && Float.isNaN(sums[r])) {
                 float[] exact = scratch.floats(2, columns());
@@ -107,5 +118,9 @@ final class DenseWeight extends TiledWeight {
                 sums[r] = DenseDots.f32(MemorySegment.ofArray(exact), 0, x, columns());
             }
         }
+    }
+
+    private IllegalStateException notFloats() {
+        return new IllegalStateException("dense " + dtype);
     }
 }
