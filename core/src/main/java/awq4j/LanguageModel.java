@@ -238,9 +238,8 @@ public final class LanguageModel implements AutoCloseable {
 
     /** Bytes of all weights as stored. */
     public long sizeBytes() {
-        return alone(() -> checkpoint.names().stream()
-                .mapToLong(name -> checkpoint.tensor(name).data().byteSize())
-                .sum());
+        return alone(() ->
+                checkpoint.names().stream().mapToLong(checkpoint::sizeBytes).sum());
     }
 
     /** {@link #generate(String, Sampling, Consumer, BooleanSupplier)} without looking at the pieces. */

@@ -6,6 +6,7 @@ import awq4j.eval.speed.SpeedPrecision;
 import awq4j.eval.speed.SpeedResult;
 import awq4j.eval.speed.SpeedSettings;
 import awq4j.eval.speed.SpeedWatch;
+import awq4j.format.Checkpoints;
 import awq4j.kernel.CpuOptions;
 import awq4j.kernel.CpuOptions.Arithmetic;
 import awq4j.kernel.KvBuffer.KvPrecision;
@@ -48,7 +49,7 @@ final class BenchCommand implements Callable<Integer> {
     @Parameters(
             paramLabel = "MODEL",
             arity = "0..1",
-            description = "Folder of the model, or ORG/MODEL; or give --shape.")
+            description = "Folder or .gguf file of the model, or ORG/MODEL; or give --shape.")
     private @Nullable Path model;
 
     @Option(
@@ -180,6 +181,9 @@ final class BenchCommand implements Callable<Integer> {
             return new BenchSubject.Random(ModelShape.of(shape), columns);
         }
         Path folder = ModelFolder.of(Objects.requireNonNull(model));
+        if (random && Checkpoints.isGguf(folder)) {
+            throw new Refusal("--random takes the shape from a config.json, which " + folder + " has not");
+        }
         if (random) {
             return new BenchSubject.Random(ModelShape.read(folder.resolve("config.json")), columns);
         }

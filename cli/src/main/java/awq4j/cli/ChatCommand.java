@@ -32,7 +32,9 @@ final class ChatCommand implements Callable<Integer> {
     @Mixin
     private SamplingOptions sampling = new SamplingOptions();
 
-    @Parameters(paramLabel = "MODEL", description = "Folder of a model, plain or quantized, or ORG/MODEL.")
+    @Parameters(
+            paramLabel = "MODEL",
+            description = "Folder or .gguf file of a model, plain or quantized, or ORG/MODEL.")
     @SuppressWarnings("NullAway.Init") // picocli sets it before call()
     private Path model;
 

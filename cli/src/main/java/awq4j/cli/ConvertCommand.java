@@ -43,7 +43,7 @@ final class ConvertCommand implements Callable<Integer> {
     @Mixin
     private CommonOptions common = new CommonOptions();
 
-    @Parameters(paramLabel = "MODEL", description = "Folder of a quantized model.")
+    @Parameters(paramLabel = "MODEL", description = "Folder or .gguf file of a quantized model.")
     @SuppressWarnings("NullAway.Init") // picocli sets it before call()
     private Path model;
 
@@ -74,6 +74,9 @@ final class ConvertCommand implements Callable<Integer> {
         try (Checkpoint checkpoint = Checkpoints.open(folder)) {
             if (checkpoint.packed().isPresent()) {
                 throw new Refusal(model + " consists of packed weights already, and nothing else can be made of them");
+            }
+            if (output == null && Checkpoints.isGguf(folder)) {
+                throw new Refusal(model + " is a file: give a folder for the packed model with --output");
             }
             if (output == null && PackedFile.present(folder) && !force) {
                 throw new Refusal(PackedFile.of(folder) + " exists already; --force replaces it");

@@ -1,5 +1,6 @@
 package awq4j.cli;
 
+import awq4j.format.Checkpoints;
 import awq4j.format.Config;
 import awq4j.format.GenerationConfig;
 import awq4j.format.MalformedFileException;
@@ -23,6 +24,10 @@ final class FolderOddities {
 
     static List<String> of(Path folder, Config config, StoredTensors stored) throws IOException {
         var found = new ArrayList<String>();
+        if (Checkpoints.isGguf(folder)) {
+            endTokens(folder, config, found);
+            return found;
+        }
         strayFiles(folder, stored, found);
         statedSize(folder, stored, found);
         statedType(config, stored, found);

@@ -22,7 +22,7 @@ final class InspectCommand implements Callable<Integer> {
 
     @Parameters(
             paramLabel = "MODEL",
-            description = "Folder of a model, plain or quantized, one .safetensors file, or ORG/MODEL.")
+            description = "Folder or .gguf file of a model, plain or quantized, one .safetensors file, or ORG/MODEL.")
     @SuppressWarnings("NullAway.Init") // picocli sets it before call()
     private Path model;
 

@@ -6,6 +6,7 @@ import awq4j.format.Checkpoints;
 import awq4j.format.Config;
 import awq4j.format.MalformedFileException;
 import awq4j.format.UnsupportedModelException;
+import awq4j.format.gguf.GgufCheckpoint;
 import awq4j.model.ModelSpec;
 import awq4j.model.TensorCheck;
 import awq4j.model.family.Families;
@@ -46,9 +47,9 @@ record Inspection(
     private static final int NAMED = 3;
 
     /**
-     * Looks at a model folder, or at a single safetensors file that belongs to none.
+     * Looks at a model folder, at a GGUF file, or at a single safetensors file that belongs to no folder.
      *
-     * @throws Refusal if it is neither
+     * @throws Refusal if it is none of these
      * @throws MalformedFileException if a file is damaged
      * @throws UnsupportedModelException if the folder's weights are of another format
      */
@@ -56,9 +57,12 @@ record Inspection(
         if (Files.isRegularFile(argument)
                 && argument.toString().endsWith(".safetensors")
                 && !Files.exists(argument.resolveSibling(Checkpoints.CONFIG))) {
-            return ofFile(argument);
+            return ofFile(argument, "a file of tensors alone, without config.json, says nothing about its model");
         }
         Path folder = ModelFolder.of(argument);
+        if (Checkpoints.isGguf(folder)) {
+            return ofGguf(folder);
+        }
         Config config = Config.read(folder.resolve(Checkpoints.CONFIG));
         try (Checkpoint checkpoint = Checkpoints.open(folder)) {
             return of(folder, config, checkpoint);
@@ -81,13 +85,21 @@ record Inspection(
         }
     }
 
-    private static Inspection ofFile(Path file) throws IOException {
+    private static Inspection ofGguf(Path file) throws IOException {
+        try (GgufCheckpoint checkpoint = GgufCheckpoint.open(file)) {
+            return of(file, checkpoint.config(), checkpoint);
+        } catch (UnsupportedModelException e) {
+            return ofFile(file, String.valueOf(e.getMessage())); // throws the same if the container is what is not read
+        }
+    }
+
+    private static Inspection ofFile(Path file, String obstacle) throws IOException {
         var stored = StoredTensors.ofFile(file);
         return new Inspection(
                 file,
                 Optional.empty(),
                 Optional.empty(),
-                Optional.of("a file of tensors alone, without config.json, says nothing about its model"),
+                Optional.of(obstacle),
                 Optional.empty(),
                 Optional.empty(),
                 stored,
@@ -125,7 +137,11 @@ record Inspection(
             }
             warnings.addAll(tokenizer.oddities(model));
         }
+        if (checkpoint instanceof GgufCheckpoint gguf && obstacle == null) {
+            obstacle = gguf.unreadable().orElse(null);
+        }
         if (checkpoint.quantization().isPresent()
+                && !(checkpoint instanceof GgufCheckpoint)
                 && checkpoint.packed().isEmpty()
                 && checkpoint.names().stream().noneMatch(name -> checkpoint.hasPacked(StoredTensors.prefix(name)))) {
             warnings.add("config.json states a quantization, but no linear is packed");

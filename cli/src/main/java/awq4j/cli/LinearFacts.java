@@ -2,9 +2,15 @@ package awq4j.cli;
 
 import awq4j.format.Checkpoint;
 import awq4j.format.Checkpoint.Quantization;
+import awq4j.format.UnsupportedModelException;
+import awq4j.format.gguf.GgufCheckpoint;
 import awq4j.model.BlockSpec;
 import awq4j.model.ModelSpec;
 import awq4j.model.StoredMatrix;
+import awq4j.tensor.DType;
+import awq4j.weight.WeightLayout;
+import awq4j.weight.WeightLayout.Dense;
+import awq4j.weight.WeightLayout.GgufBlock;
 import awq4j.weight.WeightLayout.Grouped;
 import awq4j.weight.WeightLayout.ZeroPoint;
 import java.util.ArrayList;
@@ -48,18 +54,37 @@ record LinearFacts(int total, int packed, boolean headPacked, Map<String, List<S
     }
 
     private static boolean packed(String name, Checkpoint checkpoint) {
+        if (checkpoint instanceof GgufCheckpoint gguf) {
+            return gguf.hasLinear(name) && !(layout(gguf, name) instanceof Dense);
+        }
         return checkpoint.hasPacked(name)
                 || (checkpoint.packed().isPresent() && checkpoint.hasLinear(name) && !checkpoint.has(name + ".weight"));
     }
 
     private static long memory(
             StoredMatrix linear, Checkpoint checkpoint, @org.jspecify.annotations.Nullable Quantization stated) {
+        if (checkpoint instanceof GgufCheckpoint gguf && gguf.hasLinear(linear.name())) {
+            return switch (layout(gguf, linear.name())) {
+                case Dense dense -> gguf.sizeBytes(linear.name() + ".weight");
+                case Grouped grouped -> grouped.sizeBytes(linear.rows(), linear.columns());
+                case GgufBlock block -> block.sizeBytes(linear.rows(), linear.columns());
+            };
+        }
         if (packed(linear.name(), checkpoint) && stated != null) {
             int group = stated.groupSize() == -1 ? linear.columns() : stated.groupSize();
             return new Grouped(stated.bits(), group, ZeroPoint.INTEGER).sizeBytes(linear.rows(), linear.columns());
         }
         String name = linear.name() + ".weight";
         return checkpoint.has(name) ? checkpoint.tensor(name).data().byteSize() : 0;
+    }
+
+    /** That of codes which cannot be read does not matter: it is said that they cannot. */
+    private static WeightLayout layout(GgufCheckpoint gguf, String name) {
+        try {
+            return gguf.layout(name);
+        } catch (UnsupportedModelException e) {
+            return new Dense(DType.F32);
+        }
     }
 
     private static String reason(StoredMatrix linear, Quantization stated, Checkpoint checkpoint) {

@@ -3,6 +3,7 @@ package awq4j.cli;
 import awq4j.cli.hub.HubCache;
 import awq4j.cli.hub.HubSettings;
 import awq4j.cli.hub.ModelName;
+import awq4j.format.Checkpoints;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
@@ -14,15 +15,15 @@ import java.util.stream.Stream;
 
 /** Finds the model that a command was given, and says what is wrong with an argument that is none. */
 final class ModelFolder {
-    private static final List<String> OTHER_FORMATS = List.of(".gguf", ".ggml", ".onnx", ".pth", ".pt", ".ckpt");
+    private static final List<String> OTHER_FORMATS = List.of(".ggml", ".onnx", ".pth", ".pt", ".ckpt");
 
     private ModelFolder() {}
 
     /**
-     * The folder that holds {@code config.json}.
+     * The folder that holds {@code config.json}, or the GGUF file that is a model by itself.
      *
-     * @param argument as typed: a folder, or a file of it ({@code config.json}, {@code *.safetensors}), or the hub's name
-     *     of a model that was downloaded, {@code ORG/MODEL} or {@code ORG/MODEL@REVISION}
+     * @param argument as typed: a folder, or a file of it ({@code config.json}, {@code *.safetensors}), or a GGUF file, or
+     *     the hub's name of a model that was downloaded, {@code ORG/MODEL} or {@code ORG/MODEL@REVISION}
      * @throws Refusal if there is no model, with a hint at what there is
      */
     static Path of(Path argument) {
@@ -35,6 +36,9 @@ final class ModelFolder {
             return checked(argument);
         }
         String name = String.valueOf(argument.getFileName()).toLowerCase(Locale.ROOT);
+        if (Checkpoints.isGguf(argument)) {
+            return argument;
+        }
         if (Files.isRegularFile(argument)) {
             for (String ending : OTHER_FORMATS) {
                 if (name.endsWith(ending)) {
@@ -47,7 +51,8 @@ final class ModelFolder {
                 return checked(parent);
             }
             throw new Refusal(
-                    argument + " is a file, expected a model folder (config.json, *.safetensors," + " tokenizer.json)");
+                    argument
+                            + " is a file, expected a model folder (config.json, *.safetensors, tokenizer.json) or a .gguf file");
         }
         Optional<ModelName> hub = ModelName.parse(argument.toString().replace('\\', '/'));
         Optional<Path> downloaded = hub.flatMap(cache::find);
@@ -91,8 +96,12 @@ final class ModelFolder {
         if (Files.isRegularFile(folder.resolve("config.json"))) {
             return folder;
         }
+        Path located = Checkpoints.located(folder);
+        if (!located.equals(folder)) {
+            return located;
+        }
         String found = folderBelow(folder);
-        throw new Refusal(folder + " is not a model folder: it has no config.json"
+        throw new Refusal(folder + " is not a model folder: it has no config.json and no .gguf file"
                 + (found.isEmpty() ? "" : "; did you mean " + found + "?"));
     }
 

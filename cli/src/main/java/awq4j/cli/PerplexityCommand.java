@@ -31,7 +31,7 @@ final class PerplexityCommand implements Callable<Integer> {
     @Mixin
     private CommonOptions common = new CommonOptions();
 
-    @Parameters(paramLabel = "MODEL", description = "Folder of the model, or ORG/MODEL.")
+    @Parameters(paramLabel = "MODEL", description = "Folder or .gguf file of the model, or ORG/MODEL.")
     @SuppressWarnings("NullAway.Init") // required
     private Path model;
 

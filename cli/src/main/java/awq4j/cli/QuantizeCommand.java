@@ -2,6 +2,8 @@ package awq4j.cli;
 
 import awq4j.format.Checkpoint;
 import awq4j.format.Checkpoints;
+import awq4j.format.gguf.GgufFiles;
+import awq4j.format.gguf.TokenKeys;
 import awq4j.model.family.Families;
 import awq4j.quant.Awq;
 import awq4j.quant.QuantScheme;
@@ -26,7 +28,7 @@ import picocli.CommandLine.Parameters;
 @Command(
         name = "quantize",
         description = {
-            "Quantize a model: a Hugging Face folder goes in, an AWQ checkpoint comes out that vLLM and transformers read"
+            "Quantize a model: a Hugging Face folder or a GGUF file of floats goes in, an AWQ checkpoint comes out that vLLM and transformers read"
                     + " as well (4 bits; other widths are for awq4j only).",
             "The model is worked on block by block. An interrupted run is continued by the same command."
         },
@@ -43,7 +45,7 @@ final class QuantizeCommand implements Callable<Integer> {
 
     @Parameters(
             paramLabel = "MODEL",
-            description = "Folder of a model in float16, bfloat16 or float32, or ORG/MODEL; only read.")
+            description = "Folder or .gguf file of a model in float16, bfloat16 or float32, or ORG/MODEL; only read.")
     @SuppressWarnings("NullAway.Init") // required
     private Path model;
 
@@ -156,9 +158,17 @@ final class QuantizeCommand implements Callable<Integer> {
     }
 
     private String next(Path source) throws IOException {
+        return hasTemplate(source) ? "awq4j chat " + out : "awq4j run " + out + " --prompt \"Once upon a time\"";
+    }
+
+    private static boolean hasTemplate(Path source) throws IOException {
+        if (Checkpoints.isGguf(source)) {
+            try (GgufFiles files = GgufFiles.open(source)) {
+                return files.metadata().has(TokenKeys.TEMPLATE);
+            }
+        }
         Path settings = source.resolve("tokenizer_config.json");
-        boolean template = Files.exists(source.resolve("chat_template.jinja"))
+        return Files.exists(source.resolve("chat_template.jinja"))
                 || (Files.isRegularFile(settings) && Files.readString(settings).contains("\"chat_template\""));
-        return template ? "awq4j chat " + out : "awq4j run " + out + " --prompt \"Once upon a time\"";
     }
 }

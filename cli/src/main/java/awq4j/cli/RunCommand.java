@@ -41,7 +41,9 @@ final class RunCommand implements Callable<Integer> {
     @Mixin
     private SamplingOptions sampling = new SamplingOptions();
 
-    @Parameters(paramLabel = "MODEL", description = "Folder of a model, plain or quantized, or ORG/MODEL.")
+    @Parameters(
+            paramLabel = "MODEL",
+            description = "Folder or .gguf file of a model, plain or quantized, or ORG/MODEL.")
     @SuppressWarnings("NullAway.Init") // picocli sets it before call()
     private Path model;
 

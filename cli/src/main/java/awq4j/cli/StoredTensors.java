@@ -5,6 +5,9 @@ import awq4j.format.Checkpoints;
 import awq4j.format.TensorFile;
 import awq4j.format.TensorFolder;
 import awq4j.format.UnsupportedModelException;
+import awq4j.format.gguf.GgufFile;
+import awq4j.format.gguf.GgufFiles;
+import awq4j.format.gguf.GgufTensor;
 import awq4j.format.packed.PackedFile;
 import awq4j.format.safetensors.SafetensorsFile;
 import awq4j.tensor.Shape;
@@ -38,8 +41,11 @@ record StoredTensors(Map<String, Long> files, List<Row> tensors) {
     /** How many tensors have an element type, and their bytes. */
     record Share(int tensors, long bytes) {}
 
-    /** What the headers of a model folder list. */
+    /** What the headers of a model folder, or of a GGUF file and its other parts, list. */
     static StoredTensors of(Path folder) throws IOException {
+        if (Checkpoints.isGguf(folder)) {
+            return ofGguf(folder);
+        }
         Optional<TensorFolder> found = Checkpoints.tensors(folder);
         if (found.isEmpty()) {
             return ofFile(PackedFile.of(folder));
@@ -51,8 +57,25 @@ record StoredTensors(Map<String, Long> files, List<Row> tensors) {
 
     /** What the header of a single file lists. */
     static StoredTensors ofFile(Path file) throws IOException {
+        if (Checkpoints.isGguf(file)) {
+            return ofGguf(file);
+        }
         try (var opened = SafetensorsFile.open(file)) {
             return of(List.of(opened));
+        }
+    }
+
+    private static StoredTensors ofGguf(Path path) throws IOException {
+        try (GgufFiles opened = GgufFiles.open(path)) {
+            var files = new LinkedHashMap<String, Long>();
+            var rows = new ArrayList<Row>();
+            for (GgufFile file : opened.files()) {
+                files.put(String.valueOf(file.path().getFileName()), Files.size(file.path()));
+                for (GgufTensor tensor : file.tensors().values()) {
+                    rows.add(new Row(tensor.name(), tensor.typeName(), tensor.shape(), tensor.sizeBytes()));
+                }
+            }
+            return new StoredTensors(files, rows);
         }
     }
 
@@ -121,10 +144,15 @@ record StoredTensors(Map<String, Long> files, List<Row> tensors) {
 
     private long floats(Set<String> without) {
         return tensors.stream()
-                .filter(row -> row.dtype().contains("F") && !row.name().endsWith("inv_freq"))
+                .filter(row -> isNumbers(row.dtype()) && !row.name().endsWith("inv_freq"))
                 .filter(row -> !without.contains(row.name()))
                 .mapToLong(row -> saturated(row.shape()))
                 .sum();
+    }
+
+    /** Floats, or what GGUF files have in their place: codes whose shape is that of the numbers they stand for. */
+    private static boolean isNumbers(String dtype) {
+        return dtype.contains("F") || dtype.contains("Q");
     }
 
     /** A tensor's name without its last word. */

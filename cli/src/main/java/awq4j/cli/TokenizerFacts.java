@@ -1,6 +1,7 @@
 package awq4j.cli;
 
 import awq4j.chat.ChatTemplates;
+import awq4j.format.Checkpoints;
 import awq4j.format.MalformedFileException;
 import awq4j.format.UnsupportedModelException;
 import awq4j.kernel.BackendException;
@@ -26,7 +27,7 @@ record TokenizerFacts(@Nullable String file, int size, List<String> templates, L
 
     private static final List<String> FILES = List.of("tokenizer.json", "tokenizer.model", "vocab.json");
 
-    /** Opens the tokenizer and the chat templates of a folder, if it has them. */
+    /** Opens the tokenizer and the chat templates of a folder or a GGUF file, if it has them. */
     static TokenizerFacts of(Path folder) {
         var obstacles = new ArrayList<String>();
         List<String> templates = List.of();
@@ -37,10 +38,12 @@ record TokenizerFacts(@Nullable String file, int size, List<String> templates, L
         } catch (MalformedFileException e) {
             obstacles.add(e.getMessage());
         }
-        String file = FILES.stream()
-                .filter(name -> Files.isRegularFile(folder.resolve(name)))
-                .findFirst()
-                .orElse(null);
+        String file = Checkpoints.isGguf(folder)
+                ? String.valueOf(folder.getFileName())
+                : FILES.stream()
+                        .filter(name -> Files.isRegularFile(folder.resolve(name)))
+                        .findFirst()
+                        .orElse(null);
         int size = 0;
         if (file != null) {
             try {

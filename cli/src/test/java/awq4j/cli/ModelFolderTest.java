@@ -43,7 +43,9 @@ class ModelFolderTest {
     void aFolderWithoutConfigPointsAtTheModelBelow() {
         refused(
                 folder.resolve("cache"),
-                folder.resolve("cache") + " is not a model folder: it has no config.json; did you mean " + model + "?");
+                folder.resolve("cache")
+                        + " is not a model folder: it has no config.json and no .gguf file; did you mean " + model
+                        + "?");
     }
 
     @Test
@@ -79,11 +81,29 @@ class ModelFolderTest {
 
     @Test
     void anotherFormatIsNamed() throws IOException {
-        Path gguf = Files.writeString(folder.resolve("model.Q4_0.gguf"), "GGUF");
+        Path onnx = Files.writeString(folder.resolve("model.onnx"), "");
         refused(
-                gguf,
-                gguf + " is a .gguf file, which is not supported yet; give a folder with config.json, *.safetensors"
+                onnx,
+                onnx + " is a .onnx file, which is not supported yet; give a folder with config.json, *.safetensors"
                         + " and tokenizer.json");
+    }
+
+    @Test
+    void aGgufFileIsAModelAndSoIsAFolderWithOne() throws IOException {
+        Path own = Files.createDirectory(folder.resolve("gguf"));
+        Path gguf = Files.writeString(own.resolve("model.Q4_0.gguf"), "GGUF");
+        Files.writeString(own.resolve("mmproj-model.gguf"), "GGUF");
+        assertThat(ModelFolder.of(gguf)).isEqualTo(gguf);
+        assertThat(ModelFolder.of(own)).isEqualTo(gguf);
+        Path parts = Files.createDirectory(folder.resolve("parts"));
+        Files.writeString(parts.resolve("m-00002-of-00002.gguf"), "GGUF");
+        Path first = Files.writeString(parts.resolve("m-00001-of-00002.gguf"), "GGUF");
+        assertThat(ModelFolder.of(parts)).isEqualTo(first);
+        Files.writeString(own.resolve("model.F16.gguf"), "GGUF");
+        assertThatThrownBy(() -> ModelFolder.of(own))
+                .hasMessage("gguf: has 2 GGUF models, name one of them: model.F16.gguf, model.Q4_0.gguf");
+        Files.writeString(own.resolve("config.json"), "{}");
+        assertThat(ModelFolder.of(own)).isEqualTo(own);
     }
 
     private void refused(Path argument, String message) {

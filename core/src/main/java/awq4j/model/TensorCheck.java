@@ -124,7 +124,7 @@ public record TensorCheck(List<String> faults, List<String> unused) {
                 return null;
             }
             try {
-                return checkpoint.tensor(name).shape();
+                return checkpoint.shape(name);
             } catch (UnsupportedModelException e) {
                 faults.add(e.getMessage());
                 return null;

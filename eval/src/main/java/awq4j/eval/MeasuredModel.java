@@ -36,13 +36,14 @@ public final class MeasuredModel implements AutoCloseable {
     }
 
     /**
-     * Opens a model folder; packed weights in it are used if they fit.
+     * Opens a model folder or a GGUF file; packed weights in it are used if they fit.
      *
      * @param backend runs it; may run other models in turn
      * @throws awq4j.format.MalformedFileException if the folder or a file in it is not what it should be
      * @throws awq4j.format.UnsupportedModelException if it is fine and not supported
      */
-    public static MeasuredModel open(Path folder, Backend backend) {
+    public static MeasuredModel open(Path model, Backend backend) {
+        Path folder = Checkpoints.located(model);
         Checkpoint checkpoint = Checkpoints.open(folder);
         Optional<PackedFile> packed = Optional.empty();
         try {

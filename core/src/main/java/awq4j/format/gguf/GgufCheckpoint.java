@@ -222,6 +222,22 @@ public final class GgufCheckpoint implements Checkpoint {
         return new Dense(plain == DType.F64 ? DType.F32 : plain);
     }
 
+    /** What is wrong with the first matrix whose type is not read; empty if all are. */
+    public Optional<String> unreadable() {
+        return parts.keySet().stream()
+                .filter(name -> name.endsWith(".weight") && shape(name).rank() == 2)
+                .map(name -> {
+                    try {
+                        layout(name.substring(0, name.length() - ".weight".length()));
+                        return "";
+                    } catch (UnsupportedModelException e) {
+                        return String.valueOf(e.getMessage());
+                    }
+                })
+                .filter(message -> !message.isEmpty())
+                .findFirst();
+    }
+
     private static String supported() {
         return Arrays.stream(GgmlType.values())
                 .filter(type -> (type.isPlain() && DType.valueOf(type.name()).isFloat())

@@ -315,7 +315,7 @@ public final class GgufMetadata {
     }
 
     /** The keys with a prefix, sorted. */
-    List<String> keysWith(String prefix) {
+    public List<String> keysWith(String prefix) {
         String[] found =
                 entries.keySet().stream().filter(key -> key.startsWith(prefix)).toArray(String[]::new);
         Arrays.sort(found);

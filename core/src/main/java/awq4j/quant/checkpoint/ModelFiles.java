@@ -32,8 +32,15 @@ final class ModelFiles {
 
     private ModelFiles() {}
 
-    /** Copies them all but config.json, which changes. Folders inside the model's are left alone. */
+    /**
+     * Copies them all but config.json, which changes. Folders inside the model's are left alone. What a GGUF file has in
+     * their place is written as files.
+     */
     static void copy(Path from, Path to) {
+        if (Checkpoints.isGguf(from)) {
+            GgufModelFiles.write(from, to);
+            return;
+        }
         try (Stream<Path> entries = Files.list(from)) {
             for (Path entry : entries.sorted().toList()) {
                 if (Files.isRegularFile(entry) && wanted(String.valueOf(entry.getFileName()))) {

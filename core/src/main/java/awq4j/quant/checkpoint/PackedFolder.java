@@ -75,7 +75,7 @@ public final class PackedFolder {
     private void copyConfig() {
         try {
             Path config = source.config().file();
-            if (Files.isRegularFile(config)) {
+            if (Files.isRegularFile(config) && !Checkpoints.isGguf(config)) {
                 WholeFile.write(unfinished().resolve(Checkpoints.CONFIG), Files.readAllBytes(config));
             } else {
                 WholeFile.writeJson(
