@@ -1,6 +1,7 @@
 package awq4j.model;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.offset;
 
 import awq4j.format.Checkpoint;
 import awq4j.format.Checkpoints;
@@ -16,6 +17,7 @@ import awq4j.tensor.DType;
 import awq4j.tensor.Tensor;
 import awq4j.testing.GgufModels;
 import awq4j.testing.GgufModels.BlockType;
+import awq4j.testing.ModelFolders;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -26,11 +28,13 @@ import java.util.function.UnaryOperator;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.MethodSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** A model in a GGUF file gives what the same numbers in a folder give, bit for bit. */
 class GgufGoldenTest {
@@ -42,7 +46,12 @@ class GgufGoldenTest {
             "llama_tied_bias",
             "mistral_sw",
             "qwen2",
-            "qwen3");
+            "qwen3",
+            "gemma",
+            "gemma3_text",
+            "phi3",
+            "mixtral",
+            "qwen3_moe");
 
     private static final List<Backend> BACKENDS = new ArrayList<>();
 
@@ -71,6 +80,41 @@ class GgufGoldenTest {
         Path golden = GoldenModel.folder("models").resolve(name);
         Path file = GgufModels.of(golden, BlockType.F32).write(folder.resolve("model.gguf"));
         assertThat(logits(file, backend, tokens(name))).containsExactly(logits(golden, backend, tokens(name)));
+    }
+
+    /** Rotary factors are float32 in the file, and decimal numbers in the folder. */
+    @ParameterizedTest
+    @ValueSource(strings = {"llama_rope_llama3", "phi3_longrope", "phi3_longrope_short"})
+    void rotaryFactorsGiveTheFoldersLogits(String name) {
+        Path golden = GoldenModel.folder("models").resolve(name);
+        Path file = GgufModels.of(golden, BlockType.F32).write(folder.resolve("model.gguf"));
+        for (Backend backend : BACKENDS) {
+            float[] expected = logits(golden, backend, tokens(name));
+            assertThat(logits(file, backend, tokens(name))).containsExactly(expected, offset(1e-4f));
+        }
+    }
+
+    /** The file has the gate of the shared expert as a vector, float32 whatever the matrices are. */
+    @Test
+    void aSharedExpertIsFound() {
+        Path golden = GoldenModel.folder("models").resolve("qwen2_moe");
+        Path file = GgufModels.of(golden, BlockType.F32).write(folder.resolve("model.gguf"));
+        for (Backend backend : BACKENDS) {
+            assertThat(logits(file, backend, tokens("qwen2_moe")))
+                    .containsExactly(logits(golden, backend, tokens("qwen2_moe")));
+        }
+    }
+
+    /** llama.cpp knows Gemma 2's scale of scores, which the golden model has another of. */
+    @Test
+    void gemma2GivesTheFoldersLogitsWithItsUsualScale() throws IOException {
+        Path usual = copy(GoldenModel.folder("models").resolve("gemma2"), UnaryOperator.identity(), DType.F32);
+        ModelFolders.edit(usual.resolve("config.json"), json -> json.put("query_pre_attn_scalar", 16));
+        Path file = GgufModels.of(usual, BlockType.F32).write(folder.resolve("model.gguf"));
+        for (Backend backend : BACKENDS) {
+            assertThat(logits(file, backend, tokens("gemma2")))
+                    .containsExactly(logits(usual, backend, tokens("gemma2")));
+        }
     }
 
     @ParameterizedTest(autoCloseArguments = false)

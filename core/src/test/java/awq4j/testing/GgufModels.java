@@ -35,9 +35,15 @@ public final class GgufModels {
     public static RawGguf of(Path folder, BlockType type) {
         try (Checkpoint model = Checkpoints.open(folder)) {
             String architecture = switch (model.config().texts("architectures").getFirst()) {
-                case "LlamaForCausalLM", "MistralForCausalLM" -> "llama";
+                case "LlamaForCausalLM", "MistralForCausalLM", "MixtralForCausalLM" -> "llama";
                 case "Qwen2ForCausalLM" -> "qwen2";
                 case "Qwen3ForCausalLM" -> "qwen3";
+                case "Qwen2MoeForCausalLM" -> "qwen2moe";
+                case "Qwen3MoeForCausalLM" -> "qwen3moe";
+                case "GemmaForCausalLM" -> "gemma";
+                case "Gemma2ForCausalLM" -> "gemma2";
+                case "Gemma3ForCausalLM" -> "gemma3";
+                case "Phi3ForCausalLM" -> "phi3";
                 default -> throw new IllegalArgumentException(folder.toString());
             };
             return new GgufModels(model, architecture, type).write();
@@ -63,10 +69,16 @@ public final class GgufModels {
         if (architecture.equals("llama")) {
             number("rope.dimension_count", config.integer("head_dim", hidden / heads));
             number("vocab_size", config.integer("vocab_size"));
-            if (config.has("sliding_window")) {
-                number("attention.sliding_window", config.integer("sliding_window"));
+        }
+        if (config.has("sliding_window")) {
+            number("attention.sliding_window", config.integer("sliding_window"));
+        }
+        for (String cap : List.of("attn_logit_softcapping", "final_logit_softcapping")) {
+            if (config.has(cap)) {
+                real(cap, config.number(cap));
             }
         }
+        experts();
         config.section("rope_scaling").ifPresent(this::scaling);
         tensor("model.embed_tokens", "token_embd");
         for (int i = 0; i < config.integer("num_hidden_layers"); i++) {
@@ -79,6 +91,14 @@ public final class GgufModels {
 
     private void scaling(Config scaling) {
         String kind = scaling.text("rope_type", scaling.text("type", ""));
+        if (kind.equals("llama3")) {
+            raw.floats("rope_freqs.weight", llama3(scaling), frequencies());
+            return;
+        }
+        if (kind.equals("longrope")) {
+            longRope(scaling);
+            return;
+        }
         if (!List.of("linear", "yarn").contains(kind)) {
             throw new IllegalArgumentException("rope scaling " + kind);
         }
@@ -87,6 +107,69 @@ public final class GgufModels {
         if (kind.equals("yarn")) {
             number("rope.scaling.original_context_length", scaling.integer("original_max_position_embeddings"));
         }
+    }
+
+    private int frequencies() {
+        int width = config.integer("hidden_size") / config.integer("num_attention_heads");
+        return config.integer("head_dim", width) / 2;
+    }
+
+    /** What each frequency is divided by. */
+    private float[] llama3(Config scaling) {
+        double factor = scaling.number("factor");
+        double original = scaling.number("original_max_position_embeddings");
+        double longest = original / scaling.number("low_freq_factor");
+        double shortest = original / scaling.number("high_freq_factor");
+        float[] factors = new float[frequencies()];
+        for (int i = 0; i < factors.length; i++) {
+            double wave = 2 * Math.PI * Math.pow(config.number("rope_theta"), (double) i / factors.length);
+            double smooth = (original / wave - scaling.number("low_freq_factor"))
+                    / (scaling.number("high_freq_factor") - scaling.number("low_freq_factor"));
+            factors[i] = (float) (wave < shortest ? 1 : wave > longest ? factor : 1 / ((1 - smooth) / factor + smooth));
+        }
+        return factors;
+    }
+
+    private void longRope(Config scaling) {
+        int original = config.integer("original_max_position_embeddings");
+        double stretch = config.number("max_position_embeddings") / original;
+        number("rope.scaling.original_context_length", original);
+        real("rope.scaling.attn_factor", stretch <= 1 ? 1 : Math.sqrt(1 + Math.log(stretch) / Math.log(original)));
+        for (String kind : List.of("long", "short")) {
+            List<Double> numbers = scaling.numbers(kind + "_factor");
+            float[] factors = new float[numbers.size()];
+            for (int i = 0; i < factors.length; i++) {
+                factors[i] = numbers.get(i).floatValue();
+            }
+            raw.floats("rope_factors_" + kind + ".weight", factors, factors.length);
+        }
+    }
+
+    private void experts() {
+        String key = config.has("num_local_experts") ? "num_local_experts" : "num_experts";
+        if (config.has(key)) {
+            number("expert_count", config.integer(key));
+            number("expert_used_count", config.integer("num_experts_per_tok"));
+        }
+        if (config.has("moe_intermediate_size")) {
+            number("expert_feed_forward_length", config.integer("moe_intermediate_size"));
+        }
+    }
+
+    /** All experts of a layer in one tensor. */
+    private void experts(String from, String part, String to) {
+        int count = config.integer(config.has("num_local_experts") ? "num_local_experts" : "num_experts");
+        float[] all = new float[0];
+        Shape shape = Shape.of(0);
+        for (int expert = 0; expert < count; expert++) {
+            Tensor tensor = model.tensor(from + expert + "." + part + ".weight");
+            shape = tensor.shape();
+            float[] values = tensor.toFloats();
+            int at = all.length;
+            all = java.util.Arrays.copyOf(all, at + values.length);
+            System.arraycopy(values, 0, all, at, values.length);
+        }
+        raw.tensor(to + ".weight", type.id(), type.encode(all), shape.dim(1), shape.dim(0), count);
     }
 
     private void layer(String from, String to) {
@@ -99,10 +182,38 @@ public final class GgufModels {
         tensor(from + "self_attn.o_proj", to + "attn_output");
         tensor(from + "self_attn.q_norm", to + "attn_q_norm");
         tensor(from + "self_attn.k_norm", to + "attn_k_norm");
-        tensor(from + "post_attention_layernorm", to + "ffn_norm");
+        tensor(from + "self_attn.qkv_proj", to + "attn_qkv");
+        boolean sandwich = model.has(from + "pre_feedforward_layernorm.weight");
+        tensor(from + "post_attention_layernorm", to + (sandwich ? "post_attention_norm" : "ffn_norm"));
+        tensor(from + "pre_feedforward_layernorm", to + "ffn_norm");
+        tensor(from + "post_feedforward_layernorm", to + "post_ffw_norm");
+        mixture(from, to);
+        tensor(from + "mlp.gate_up_proj", to + "ffn_up");
         tensor(from + "mlp.gate_proj", to + "ffn_gate");
         tensor(from + "mlp.up_proj", to + "ffn_up");
         tensor(from + "mlp.down_proj", to + "ffn_down");
+    }
+
+    private void mixture(String from, String to) {
+        tensor(from + "block_sparse_moe.gate", to + "ffn_gate_inp");
+        if (model.has(from + "block_sparse_moe.gate.weight")) {
+            experts(from + "block_sparse_moe.experts.", "w1", to + "ffn_gate_exps");
+            experts(from + "block_sparse_moe.experts.", "w2", to + "ffn_down_exps");
+            experts(from + "block_sparse_moe.experts.", "w3", to + "ffn_up_exps");
+        }
+        tensor(from + "mlp.gate", to + "ffn_gate_inp");
+        if (model.has(from + "mlp.gate.weight")) {
+            experts(from + "mlp.experts.", "gate_proj", to + "ffn_gate_exps");
+            experts(from + "mlp.experts.", "down_proj", to + "ffn_down_exps");
+            experts(from + "mlp.experts.", "up_proj", to + "ffn_up_exps");
+        }
+        if (model.has(from + "mlp.shared_expert_gate.weight")) {
+            float[] gate = model.tensor(from + "mlp.shared_expert_gate.weight").toFloats();
+            raw.floats(to + "ffn_gate_inp_shexp.weight", gate, gate.length);
+        }
+        tensor(from + "mlp.shared_expert.gate_proj", to + "ffn_gate_shexp");
+        tensor(from + "mlp.shared_expert.down_proj", to + "ffn_down_shexp");
+        tensor(from + "mlp.shared_expert.up_proj", to + "ffn_up_shexp");
     }
 
     private void tensor(String from, String to) {
@@ -115,6 +226,11 @@ public final class GgufModels {
             if (model.has(from + part)) {
                 Tensor tensor = model.tensor(from + part);
                 float[] values = heads == 0 ? tensor.toFloats() : turned(tensor, heads);
+                if (architecture.startsWith("gemma") && to.endsWith("norm")) {
+                    for (int i = 0; i < values.length; i++) {
+                        values[i] += 1;
+                    }
+                }
                 add(to + part, tensor.shape(), values);
             }
         }

@@ -3,6 +3,9 @@ package awq4j.format.gguf;
 import awq4j.format.Config;
 import awq4j.format.MalformedFileException;
 import awq4j.format.UnsupportedModelException;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.nio.ByteOrder;
 import java.util.List;
 import java.util.Set;
 import java.util.TreeSet;
@@ -28,6 +31,9 @@ final class ConfigSynthesis {
             "<EOT>");
 
     private static final int CONTROL = 3;
+    private static final int MOST_FACTORS = 1 << 16;
+    private static final ValueLayout.OfFloat FLOAT =
+            ValueLayout.JAVA_FLOAT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
 
     private final GgufFiles files;
     private final GgufMetadata metadata;
@@ -63,10 +69,12 @@ final class ConfigSynthesis {
             throw metadata.wrong(key("attention.value_length"), headDim + ", as long as keys");
         }
         config.putArray("architectures").add(transformersClass());
-        config.put("model_type", architecture.label());
-        config.put("hidden_act", architecture.activation());
+        config.put("model_type", architecture.modelType());
+        config.put(
+                architecture.isGemma() ? "hidden_activation" : "hidden_act",
+                architecture.isGemma() ? "gelu_pytorch_tanh" : "silu");
         config.put("hidden_size", hidden);
-        config.put("intermediate_size", perLayer("feed_forward_length"));
+        config.put("intermediate_size", wide());
         config.put("num_hidden_layers", metadata.integer(key("block_count")));
         config.put("num_attention_heads", heads);
         config.put("num_key_value_heads", kvHeads);
@@ -78,13 +86,87 @@ final class ConfigSynthesis {
         if (has("attention.sliding_window") && metadata.integer(key("attention.sliding_window")) > 0) {
             config.put("sliding_window", metadata.integer(key("attention.sliding_window")));
         }
+        experts();
+        if (architecture.isGemma()) {
+            gemma(headDim, hidden / heads);
+        }
         rotary(headDim);
         tokens();
     }
 
     private String transformersClass() {
+        if (architecture != Architecture.LLAMA) {
+            return architecture.transformers();
+        }
         boolean window = has("attention.sliding_window") && metadata.integer(key("attention.sliding_window")) > 0;
-        return architecture == Architecture.LLAMA && window ? "MistralForCausalLM" : architecture.transformers();
+        return hasExperts() ? Architecture.MIXTRAL : window ? Architecture.MISTRAL : architecture.transformers();
+    }
+
+    private boolean hasExperts() {
+        return has("expert_count") && metadata.integer(key("expert_count")) > 0;
+    }
+
+    /** Models whose layers all have experts may state none, or 0. */
+    private int wide() {
+        int stated = has("feed_forward_length") || !hasExperts() ? perLayer("feed_forward_length") : 0;
+        return stated == 0 && hasExperts() ? expertRows(0) : stated;
+    }
+
+    private int expertRows(int otherwise) {
+        String first = "blk.0.ffn_gate_exps.weight";
+        if (files.has(first) && files.tensor(first).shape().rank() == 3) {
+            return Math.toIntExact(Math.min(files.tensor(first).shape().dim(1), Integer.MAX_VALUE));
+        }
+        return otherwise;
+    }
+
+    private void experts() {
+        if (!hasExperts()) {
+            return;
+        }
+        boolean mixtral = architecture == Architecture.LLAMA;
+        config.put(mixtral ? "num_local_experts" : "num_experts", metadata.integer(key("expert_count")));
+        config.put("num_experts_per_tok", metadata.integer(key("expert_used_count")));
+        if (mixtral) {
+            return;
+        }
+        config.put("norm_topk_prob", architecture == Architecture.QWEN3_MOE);
+        config.put("decoder_sparse_step", 1);
+        config.put(
+                "moe_intermediate_size",
+                metadata.integer(
+                        key("expert_feed_forward_length"),
+                        expertRows(config.get("intermediate_size").asInt())));
+        String shared = "blk.0.ffn_gate_shexp.weight";
+        if (files.has(shared)) {
+            long rows = files.tensor(shared).shape().dim(0);
+            config.put("shared_expert_intermediate_size", (int) Math.min(rows, Integer.MAX_VALUE));
+        }
+    }
+
+    /** What llama.cpp knows of these models without being told: the scale of scores, which layers have a window. */
+    private void gemma(int headDim, int headWidth) {
+        if (architecture == Architecture.GEMMA) {
+            return;
+        }
+        int layers = config.get("num_hidden_layers").asInt();
+        boolean largest = layers == (architecture == Architecture.GEMMA2 ? 46 : 62); // those of 27B
+        config.put("query_pre_attn_scalar", largest ? headWidth : headDim);
+        softcap("attn_logit_softcapping", architecture == Architecture.GEMMA2 ? 50 : 0);
+        softcap("final_logit_softcapping", architecture == Architecture.GEMMA2 ? 30 : 0);
+        if (architecture == Architecture.GEMMA3) {
+            config.put("sliding_window_pattern", 6);
+            config.put("rope_local_base_freq", metadata.number(key("rope.freq_base_swa"), 10_000));
+        }
+    }
+
+    private void softcap(String name, double otherwise) {
+        double cap = metadata.number(key(name), otherwise);
+        if (cap > 0) {
+            config.put(name, cap);
+        } else {
+            config.putNull(name);
+        }
     }
 
     private int vocabulary() {
@@ -111,8 +193,14 @@ final class ConfigSynthesis {
             config.put("partial_rotary_factor", (double) rotated / headDim);
         }
         if (files.has(TensorNames.ROPE_FACTORS)) {
-            throw new UnsupportedModelException(metadata.file().getFileName() + ": " + TensorNames.ROPE_FACTORS
-                    + " changes rotary frequencies one by one, which is not supported");
+            int context = metadata.integer(key("context_length"));
+            factors(TensorNames.ROPE_FACTORS, TensorNames.ROPE_FACTORS, context);
+            return;
+        }
+        if (files.has(TensorNames.SHORT_FACTORS) && files.has(TensorNames.LONG_FACTORS)) {
+            int original = metadata.integer(key("rope.scaling.original_context_length"));
+            factors(TensorNames.SHORT_FACTORS, TensorNames.LONG_FACTORS, original);
+            return;
         }
         String type = metadata.text(key("rope.scaling.type"), has("rope.scale_linear") ? "linear" : "none");
         switch (type) {
@@ -128,6 +216,29 @@ final class ConfigSynthesis {
             default ->
                 throw new UnsupportedModelException(metadata.file().getFileName() + ": rope scaling \""
                         + ByteCursor.shown(type) + "\" is not supported; supported: none, linear, yarn");
+        }
+    }
+
+    /** Rotary frequencies that are changed one by one: LongRoPE, or what Llama 3 comes to. */
+    private void factors(String brief, String extended, int original) {
+        ObjectNode scaling = config.putObject("rope_scaling").put("rope_type", "longrope");
+        scaling.put("original_max_position_embeddings", original);
+        scaling.put("attention_factor", metadata.number(key("rope.scaling.attn_factor"), 1));
+        factors(brief, scaling.putArray("short_factor"));
+        factors(extended, scaling.putArray("long_factor"));
+    }
+
+    private void factors(String name, ArrayNode into) {
+        GgufTensor tensor = files.tensor(name);
+        if (tensor.type() != GgmlType.F32 || tensor.shape().rank() != 1 || tensor.columns() > MOST_FACTORS) {
+            throw new MalformedFileException(
+                    metadata.file(),
+                    -1,
+                    name + ": expected few float32 numbers, found " + tensor.typeName() + " " + tensor.shape());
+        }
+        MemorySegment data = files.data(name);
+        for (long i = 0; i < tensor.columns(); i++) {
+            into.add((double) data.get(FLOAT, i * Float.BYTES));
         }
     }
 

@@ -58,11 +58,9 @@ public final class GgufCheckpoint implements Checkpoint {
         try {
             Architecture architecture = Architecture.of(files.metadata());
             Config config = ConfigSynthesis.of(files, architecture);
-            var parts = TensorNames.of(
-                    files,
-                    architecture,
-                    config.positive("num_attention_heads"),
-                    config.positive("num_key_value_heads"));
+            var names = new TensorNames(
+                    architecture, config.positive("num_attention_heads"), config.positive("num_key_value_heads"));
+            var parts = names.of(files);
             opened = true;
             return new GgufCheckpoint(path, files, config, parts);
         } finally {

@@ -11,12 +11,9 @@ import java.util.List;
  *     a head together, transformers rows half a head apart
  * @param expert which of the stored matrices it is, -1 if there is only one
  * @param plusOne whether the file has it with 1 added, as the norms of Gemma
+ * @param row whether it is a matrix of one row, which the file has as a vector
  */
-record StoredPart(String stored, int heads, int expert, boolean plusOne) {
-    static StoredPart whole(String stored) {
-        return new StoredPart(stored, 0, -1, false);
-    }
-
+public record StoredPart(String stored, int heads, int expert, boolean plusOne, boolean row) {
     /** Whether the data can be taken as they lie. */
     boolean asItLies() {
         return heads == 0 && !plusOne;
@@ -24,6 +21,9 @@ record StoredPart(String stored, int heads, int expert, boolean plusOne) {
 
     /** The extents of the part. */
     Shape shape(Shape of) {
+        if (row && of.rank() == 1) {
+            return Shape.of(1, of.dim(0));
+        }
         if (expert < 0) {
             return of;
         }
@@ -40,5 +40,22 @@ record StoredPart(String stored, int heads, int expert, boolean plusOne) {
         int within = row % size;
         int half = size / 2;
         return row - within + 2 * (within % half) + within / half;
+    }
+
+    /**
+     * The rows in the order of the file.
+     *
+     * @throws IllegalArgumentException if they are not pairs of rows for each head
+     */
+    public int[] order(int rows) {
+        if (heads > 0 && rows % (2 * heads) != 0) {
+            throw new IllegalArgumentException(
+                    stored + ": expected pairs of rows for " + heads + " heads, found " + rows + " rows");
+        }
+        int[] order = new int[rows];
+        for (int row = 0; row < rows; row++) {
+            order[storedRow(row, rows)] = row;
+        }
+        return order;
     }
 }
