@@ -101,7 +101,74 @@ class ConvertCommandTest {
     void theFormIsAskedFor() {
         var wrong = Program.run("convert", folder);
         assertThat(wrong.code()).isEqualTo(2);
-        assertThat(wrong.err()).contains("--packed");
+        assertThat(wrong.err()).contains("--to FORM, one of awq-gemm, ", "packed");
+        assertThat(Program.run("convert", folder, "--to", "onnx").err()).contains("--to onnx: expected one of");
+        assertThat(Program.run("convert", folder, "--to", "gptq").err()).contains("--to gptq needs OUT");
+        assertThat(Program.run("convert", folder, "a", "--to", "gptq", "-o", "b")
+                        .err())
+                .contains("give one of them");
+        assertThat(Program.run("convert", folder, "a", "--to", "gptq", "--packed")
+                        .code())
+                .isEqualTo(2);
+        assertThat(Program.run("convert", "--help").out()).contains("awq-gemv-fast", "Examples:");
+    }
+
+    @Test
+    void gptqIsMadeOfAwqAndRunsTheSame() throws IOException {
+        Path model = quantized();
+        Path gptq = folder.resolve("gptq");
+        Path json = folder.resolve("facts.json");
+        var made = Program.run("convert", model, gptq, "--to", "gptq", "--json", json);
+        assertThat(made.code()).as(made.toString()).isZero();
+        assertThat(made.out())
+                .startsWith("wrote " + gptq + ": 14 matrices of codes, all as they were, ")
+                .endsWith(" s\n");
+        Config facts = Config.read(json);
+        assertThat(facts.flag("exact", false)).isTrue();
+        assertThat(facts.integer("matrices_of_codes")).isEqualTo(14);
+        Object[] run = {"run", model, "--raw", "--prompt", "Once", "--max-tokens", 8, "--temperature", 0, "--quiet"};
+        String expected = Program.run(run).out();
+        run[1] = gptq;
+        assertThat(Program.run(run).out()).isEqualTo(expected).isNotBlank();
+
+        var again = Program.run("convert", model, gptq, "--to", "gptq");
+        assertThat(again.code()).isEqualTo(1);
+        assertThat(again.err()).contains("exists and is not empty");
+        assertThat(Program.run("convert", model, gptq, "--to", "gptq", "--force")
+                        .code())
+                .isZero();
+
+        Path packed = folder.resolve("packed");
+        assertThat(Program.run("convert", gptq, packed, "--to", "packed").code())
+                .isZero();
+        run[1] = packed;
+        assertThat(Program.run(run).out()).isEqualTo(expected);
+        assertThat(Program.run("convert", packed, folder.resolve("back"), "--to", "gptq")
+                        .err())
+                .contains("in an order of these kernels' own");
+    }
+
+    @Test
+    void lossIsSaidBeforeAndWantsConsent() throws IOException {
+        Path model = quantized();
+        Path plain = folder.resolve("plain");
+        var refused = Program.run("convert", model, plain, "--to", "safetensors-f16");
+        assertThat(refused.code()).isEqualTo(1);
+        assertThat(refused.err())
+                .contains(
+                        "safetensors-f16 cannot hold all of " + model + " as it is: 14 matrices: values finer than"
+                                + " float16, rounded (weights change by 0.0",
+                        "--lossy accepts that");
+        assertThat(plain).doesNotExist();
+        Path json = folder.resolve("facts.json");
+        var made = Program.run("convert", model, plain, "--to", "safetensors-f16", "--lossy", "--json", json);
+        assertThat(made.code()).as(made.toString()).isZero();
+        assertThat(made.err()).contains("lost on the way: 14 matrices");
+        Config facts = Config.read(json);
+        assertThat(facts.flag("exact", true)).isFalse();
+        assertThat(facts.json().get("relative_error").asDouble()).isBetween(1e-6, 1e-3);
+        assertThat(facts.json().get("changed").size()).isEqualTo(14);
+        assertThat(Program.run("inspect", plain).code()).isZero();
     }
 
     private Path quantized() {

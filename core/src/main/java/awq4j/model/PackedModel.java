@@ -88,7 +88,7 @@ public final class PackedModel {
             if (!strange.isEmpty()) {
                 throw new UnsupportedModelException(own.get().path() + ": " + strange
                         + ", and the weights that it was made from are not in the folder."
-                        + " Make it anew from those with awq4j convert MODEL --packed --output FOLDER");
+                        + " Make it anew from those with awq4j convert MODEL FOLDER --to packed");
             }
             return own;
         }
@@ -121,7 +121,7 @@ public final class PackedModel {
         return file.madeFrom(checkpoint)
                 ? ""
                 : "it was made from other weights than are in the folder now."
-                        + " Make it anew with awq4j convert MODEL --packed --force, or delete it";
+                        + " Make it anew with awq4j convert MODEL --to packed --force, or delete it";
     }
 
     /** Which order a backend does not read; empty if it reads all. */

@@ -1,6 +1,7 @@
 package awq4j.format.awq;
 
 import awq4j.format.CodeStream;
+import awq4j.format.PackedPart;
 import awq4j.format.PackedTensors;
 import awq4j.format.UnsupportedModelException;
 import awq4j.tensor.DType;
@@ -10,6 +11,7 @@ import awq4j.weight.Weight;
 import awq4j.weight.WeightLayout.Grouped;
 import awq4j.weight.WeightLayout.ZeroPoint;
 import java.util.Arrays;
+import java.util.List;
 import java.util.stream.Collectors;
 
 /**
@@ -156,15 +158,17 @@ public final class AwqPacking {
     }
 
     /**
-     * Packs a quantized linear; scales are rounded to float16, which loses nothing if they were chosen among them.
+     * Packs a quantized linear; scales, and biases of {@link Version#GEMV_FAST}, are rounded to float16, which loses
+     * nothing if they were chosen among them.
      *
-     * @throws IllegalArgumentException if the weight is dense, has biases or an order of inputs, or does not fit, see
-     *     {@link #fits}
+     * @throws IllegalArgumentException if the weight is dense, has an order of inputs, or biases that the version has no
+     *     place for, or does not fit, see {@link #fits}
      */
     public static Packed pack(Weight weight, Version version) {
         Grouped layout = grouped(weight);
-        if (layout.zeroPoint() == ZeroPoint.FLOAT) {
-            throw new IllegalArgumentException("weight " + weight.name() + " has biases, AWQ packs zeros");
+        if (layout.zeroPoint() == ZeroPoint.FLOAT && version != Version.GEMV_FAST) {
+            throw new IllegalArgumentException(
+                    "weight " + weight.name() + " has biases, AWQ version " + version.label() + " packs zeros");
         }
         if (weight.inputOrder() != null) {
             throw new IllegalArgumentException("weight " + weight.name()
@@ -183,16 +187,47 @@ public final class AwqPacking {
         };
     }
 
-    /** Bytes that {@link #pack} makes of a linear. */
-    public static long sizeBytes(Version version, int rows, int columns, Grouped layout) {
+    /** The tensors that {@link #pack} makes of a linear, in the order of {@link Packed}. */
+    public static List<PackedPart> parts(Version version, int rows, int columns, Grouped layout) {
         long groups = layout.groups(columns);
         long padded = 8L * RowOrder.zeroWords(layout, columns);
         return switch (version) {
-            case GEMM, DENSE ->
-                (columns + groups) * CodeStream.words(rows, layout.bits()) * Integer.BYTES + 2 * groups * rows;
-            case GEMV -> rows * (columns / 2 + padded / 2 + 2 * padded);
-            case GEMV_FAST -> rows * (columns / 2 + 4 * padded);
+            case GEMM, DENSE -> {
+                long words = CodeStream.words(rows, layout.bits());
+                yield parts(
+                        DType.I32,
+                        Shape.of(columns, words),
+                        DType.I32,
+                        Shape.of(groups, words),
+                        Shape.of(groups, rows));
+            }
+            case GEMV ->
+                parts(
+                        DType.I32,
+                        Shape.of(rows, columns / 8),
+                        DType.I32,
+                        Shape.of(rows, padded / 8),
+                        Shape.of(rows, padded));
+            case GEMV_FAST ->
+                parts(
+                        DType.I16,
+                        Shape.of(rows / 4, columns),
+                        DType.F16,
+                        Shape.of(padded, rows),
+                        Shape.of(padded, rows));
         };
+    }
+
+    private static List<PackedPart> parts(DType codes, Shape qweight, DType zeros, Shape qzeros, Shape scales) {
+        return List.of(
+                new PackedPart("qweight", codes, qweight),
+                new PackedPart("qzeros", zeros, qzeros),
+                new PackedPart("scales", DType.F16, scales));
+    }
+
+    /** Bytes that {@link #pack} makes of a linear. */
+    public static long sizeBytes(Version version, int rows, int columns, Grouped layout) {
+        return PackedPart.sizeBytes(parts(version, rows, columns, layout));
     }
 
     private static Grouped grouped(Weight weight) {

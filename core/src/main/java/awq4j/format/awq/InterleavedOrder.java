@@ -3,9 +3,9 @@ package awq4j.format.awq;
 import awq4j.format.PackedTensors;
 import awq4j.format.awq.AwqPacking.Packed;
 import awq4j.tensor.DType;
-import awq4j.tensor.FloatFormats;
 import awq4j.tensor.Shape;
 import awq4j.tensor.Tensor;
+import awq4j.weight.IntegerZeros;
 import awq4j.weight.Weight;
 import awq4j.weight.WeightCodec;
 import awq4j.weight.WeightLayout.Grouped;
@@ -14,7 +14,6 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
 import java.util.stream.IntStream;
-import org.jspecify.annotations.Nullable;
 
 /**
  * Four rows interleaved: {@code qweight} int16 [N / 4, K], {@code scales} and the zeros, as -scale * zero, [groups padded
@@ -23,8 +22,6 @@ import org.jspecify.annotations.Nullable;
 record InterleavedOrder(Grouped layout, int rows, int columns) {
     private static final ValueLayout.OfShort SHORT =
             ValueLayout.JAVA_SHORT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
-
-    private static final int GREATEST_ZERO = 15;
 
     /** Where nibble {@code i} of a stretch of 32 columns of a row is in the row. */
     private static int column(int i) {
@@ -45,7 +42,7 @@ record InterleavedOrder(Grouped layout, int rows, int columns) {
         IntStream.range(0, rows / 4).parallel().forEach(four -> unpack(source, four, codes));
         float[] scales = transposed(packed.scales());
         float[] biases = transposed(packed.qzeros());
-        byte[] zeros = integers(scales, biases, packed.qzeros().dtype());
+        byte[] zeros = IntegerZeros.of(scales, biases, packed.qzeros().dtype(), layout.bits());
         return new Weight(
                 name,
                 rows,
@@ -81,23 +78,6 @@ record InterleavedOrder(Grouped layout, int rows, int columns) {
         return out;
     }
 
-    /** The zeros that the floats were made of, null if some were not made of an integer. */
-    private static byte @Nullable [] integers(float[] scales, float[] biases, DType dtype) {
-        byte[] zeros = new byte[scales.length];
-        for (int i = 0; i < zeros.length; i++) {
-            double zero = scales[i] == 0 ? 0 : Math.rint(-(double) biases[i] / scales[i]);
-            if (!(zero >= 0 && zero <= GREATEST_ZERO) || bias(scales[i], (int) zero, dtype) != biases[i]) {
-                return null;
-            }
-            zeros[i] = (byte) zero;
-        }
-        return zeros;
-    }
-
-    private static float bias(float scale, int zero, DType dtype) {
-        return FloatFormats.round(-(scale * zero), dtype);
-    }
-
     Packed pack(Weight weight) {
         int groups = layout.groups(columns);
         byte[] codes = weight.values().toArray(ValueLayout.JAVA_BYTE);
@@ -108,8 +88,7 @@ record InterleavedOrder(Grouped layout, int rows, int columns) {
         for (int g = 0; g < groups; g++) {
             for (int row = 0; row < rows; row++) {
                 scales[g * rows + row] = Float.floatToFloat16(WeightCodec.scale(weight, layout, row, g));
-                float scale = Float.float16ToFloat(scales[g * rows + row]);
-                zeros[g * rows + row] = Float.floatToFloat16(-(scale * WeightCodec.zero(weight, layout, row, g)));
+                zeros[g * rows + row] = Float.floatToFloat16(bias(weight, row, g, scales[g * rows + row]));
             }
         }
         Shape padded = Shape.of(paddedGroups(), rows);
@@ -117,6 +96,13 @@ record InterleavedOrder(Grouped layout, int rows, int columns) {
                 new Tensor(DType.I16, Shape.of(rows / 4, columns), MemorySegment.ofArray(qweight)),
                 new Tensor(DType.F16, padded, MemorySegment.ofArray(zeros)),
                 new Tensor(DType.F16, padded, MemorySegment.ofArray(scales)));
+    }
+
+    /** What a group adds, as a float or as a zero. */
+    private float bias(Weight weight, int row, int group, short scale) {
+        return layout.zeroPoint() == ZeroPoint.FLOAT
+                ? WeightCodec.bias(weight, layout, row, group)
+                : -(Float.float16ToFloat(scale) * WeightCodec.zero(weight, layout, row, group));
     }
 
     private void pack(byte[] codes, int four, short[] qweight) {

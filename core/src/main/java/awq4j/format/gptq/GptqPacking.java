@@ -2,6 +2,7 @@ package awq4j.format.gptq;
 
 import awq4j.format.CodeStream;
 import awq4j.format.GroupIndex;
+import awq4j.format.PackedPart;
 import awq4j.format.PackedTensors;
 import awq4j.format.UnsupportedModelException;
 import awq4j.tensor.DType;
@@ -198,13 +199,19 @@ public final class GptqPacking {
                 GroupIndex.of(columns, layout.groupSize(), weight.inputOrder()));
     }
 
+    /** The tensors that {@link #pack} makes of a linear, in the order of {@link Packed}. */
+    public static List<PackedPart> parts(int rows, int columns, Grouped layout) {
+        long groups = layout.groups(columns);
+        return List.of(
+                new PackedPart("qweight", DType.I32, Shape.of(CodeStream.words(columns, layout.bits()), rows)),
+                new PackedPart("qzeros", DType.I32, Shape.of(groups, CodeStream.words(rows, layout.bits()))),
+                new PackedPart("scales", DType.F16, Shape.of(groups, rows)),
+                new PackedPart("g_idx", DType.I32, Shape.of(columns)));
+    }
+
     /** Bytes that {@link #pack} makes of a linear. */
     public static long sizeBytes(int rows, int columns, Grouped layout) {
-        long groups = layout.groups(columns);
-        return (long) CodeStream.words(columns, layout.bits()) * rows * Integer.BYTES
-                + groups * CodeStream.words(rows, layout.bits()) * Integer.BYTES
-                + groups * rows * DType.F16.bytes()
-                + (long) columns * Integer.BYTES;
+        return PackedPart.sizeBytes(parts(rows, columns, layout));
     }
 
     /** Codes between streams in the order of inputs and rows in the order of stored columns. */

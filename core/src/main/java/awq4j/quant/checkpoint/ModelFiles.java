@@ -71,23 +71,33 @@ final class ModelFiles {
      */
     static void writeConfig(Config model, Path folder, QuantScheme scheme, List<String> notConverted) {
         ObjectNode config = ((ObjectNode) model.json()).deepCopy();
+        putFloat16(config);
+        putAwq(config, Version.forBits(scheme.bits()), scheme.bits(), scheme.groupSize(), notConverted);
+        WholeFile.writeJson(folder.resolve(Checkpoints.CONFIG), config);
+    }
+
+    /** Says that tensors are float16. */
+    static void putFloat16(ObjectNode config) {
         if (config.has("dtype")) {
             config.put("dtype", "float16");
         }
         if (config.has("torch_dtype") || !config.has("dtype")) {
             config.put("torch_dtype", "float16");
         }
+    }
+
+    /** Says how linears are packed. */
+    static void putAwq(ObjectNode config, Version version, int bits, int groupSize, List<String> notConverted) {
         ObjectNode quantization = config.putObject("quantization_config");
         quantization.put("quant_method", "awq");
         quantization.put("zero_point", true);
-        quantization.put("group_size", scheme.groupSize());
-        quantization.put("bits", scheme.bits());
-        quantization.put("version", Version.forBits(scheme.bits()).label());
+        quantization.put("group_size", groupSize);
+        quantization.put("bits", bits);
+        quantization.put("version", version.label());
         if (notConverted.isEmpty()) {
             quantization.putNull("modules_to_not_convert");
         } else {
             notConverted.forEach(quantization.putArray("modules_to_not_convert")::add);
         }
-        WholeFile.writeJson(folder.resolve(Checkpoints.CONFIG), config);
     }
 }

@@ -126,7 +126,8 @@ class AwqPackingTest {
         assertThat(row[5])
                 .isEqualTo(WeightCodec.scale(back, layout, 3, 0) * WeightCodec.code(back, layout, 3, 5)
                         + Float.float16ToFloat(Float.floatToFloat16(-0.37f)));
-        assertThatThrownBy(() -> AwqPacking.pack(back)).hasMessage("weight w has biases, AWQ packs zeros");
+        assertThatThrownBy(() -> AwqPacking.pack(back)).hasMessage("weight w has biases, AWQ version gemm packs zeros");
+        assertSame(AwqPacking.pack(back, Version.GEMV_FAST), changed);
     }
 
     /** Bytes 0 to 3 hold rows 0, 2, 1, 3, which is how vLLM reads eight bits. */
