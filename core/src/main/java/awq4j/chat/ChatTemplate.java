@@ -12,10 +12,12 @@ import org.jspecify.annotations.Nullable;
  * it.
  */
 public final class ChatTemplate {
+    private final String source;
     private final Template template;
     private final SpecialTokens specialTokens;
 
-    private ChatTemplate(Template template, SpecialTokens specialTokens) {
+    private ChatTemplate(String source, Template template, SpecialTokens specialTokens) {
+        this.source = source;
         this.template = template;
         this.specialTokens = specialTokens;
     }
@@ -28,7 +30,12 @@ public final class ChatTemplate {
      * @throws awq4j.chat.jinja.TemplateException if it cannot be parsed; the message has the line
      */
     public static ChatTemplate parse(String source, SpecialTokens specialTokens) {
-        return new ChatTemplate(Template.parse(source), specialTokens);
+        return new ChatTemplate(source, Template.parse(source), specialTokens);
+    }
+
+    /** The template itself, in Jinja. */
+    public String source() {
+        return source;
     }
 
     /** The text that the model's next answer continues. */

@@ -1,51 +1,29 @@
 package awq4j.tokenizer;
 
-import awq4j.format.Checkpoints;
 import awq4j.format.MalformedFileException;
-import awq4j.format.UnsupportedModelException;
-import awq4j.format.gguf.GgufFiles;
-import awq4j.tokenizer.gguf.GgufTokens;
-import awq4j.tokenizer.json.AddedToken;
-import awq4j.tokenizer.json.AddedTokens;
-import awq4j.tokenizer.sentencepiece.SentencePieceConversion;
-import java.io.IOException;
-import java.io.UncheckedIOException;
-import java.nio.charset.CharacterCodingException;
-import java.nio.charset.StandardCharsets;
-import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.Objects;
 import java.util.Optional;
 import java.util.OptionalInt;
-import java.util.SortedMap;
 
 /**
  * Turns text into token ids and ids into text, as the model was trained with. Never truncates. Safe for any number of
  * threads; the native memory behind it is freed when it is no longer reachable.
  */
 public final class Tokenizer {
-    private static final String JSON_FILE = "tokenizer.json";
-    private static final String SENTENCE_PIECE_FILE = "tokenizer.model";
-
     private final NativeTokenizer engine;
     private final Vocabulary vocabulary;
     private final OptionalInt bosId;
     private final OptionalInt eosId;
 
-    private Tokenizer(Path file, String json, SpecialTokens roles) {
-        this(file, json, Vocabulary.read(file, json), roles);
-    }
-
-    /** @param vocabulary that of the JSON */
-    private Tokenizer(Path file, String json, Vocabulary vocabulary, SpecialTokens roles) {
-        this.vocabulary = vocabulary;
+    private Tokenizer(TokenizerFile file) {
+        vocabulary = file.vocabulary();
         try {
-            engine = new NativeTokenizer(json);
+            engine = new NativeTokenizer(file.json());
         } catch (IllegalArgumentException e) {
-            throw new MalformedFileException(file, -1, "not a tokenizer: " + e.getMessage());
+            throw new MalformedFileException(file.file(), -1, "not a tokenizer: " + e.getMessage());
         }
-        bosId = roles.bos().map(vocabulary::id).orElse(OptionalInt.empty());
-        eosId = roles.eos().map(vocabulary::id).orElse(OptionalInt.empty());
+        bosId = file.roles().bos().map(vocabulary::id).orElse(OptionalInt.empty());
+        eosId = file.roles().eos().map(vocabulary::id).orElse(OptionalInt.empty());
     }
 
     /**
@@ -58,55 +36,14 @@ public final class Tokenizer {
     }
 
     /**
-     * Opens the tokenizer of a model folder: {@code tokenizer.json}; without one, {@code tokenizer.model}
-     * (SentencePiece, BPE or Unigram), or {@code vocab.json} with {@code merges.txt} (byte-level BPE as GPT-2, OPT and
-     * Qwen have it), converted in memory. Tokens that only the files beside it name are added, as transformers does. Or
-     * the tokenizer of a GGUF file, from its metadata.
+     * Opens the tokenizer of a model folder or a GGUF file, see {@link TokenizerFile#read}.
      *
-     * @throws UnsupportedModelException if the folder has none of these, or one of a kind that cannot be converted
+     * @throws awq4j.format.UnsupportedModelException if it has none, or one of a kind that cannot be converted
      * @throws MalformedFileException if the file is damaged
      * @throws awq4j.kernel.BackendException if the tokenizer library has no native code for this machine
      */
     public static Tokenizer open(Path modelFolder) {
-        if (Checkpoints.isGguf(modelFolder)) {
-            try (GgufFiles files = GgufFiles.open(modelFolder)) {
-                return new Tokenizer(
-                        modelFolder, GgufTokens.json(files.metadata()), SpecialTokens.of(files.metadata()));
-            }
-        }
-        Path json = modelFolder.resolve(JSON_FILE);
-        SpecialTokens roles = SpecialTokens.read(modelFolder);
-        if (Files.isRegularFile(json)) {
-            return openJson(json, roles);
-        }
-        Path model = modelFolder.resolve(SENTENCE_PIECE_FILE);
-        if (Files.isRegularFile(model)) {
-            SentencePieceConversion.Result converted = SentencePieceConversion.of(model);
-            return new Tokenizer(model, converted.json(), converted.rolesOver(roles));
-        }
-        if (ByteLevelConversion.present(modelFolder)) {
-            Path vocabulary = modelFolder.resolve(ByteLevelConversion.VOCABULARY_FILE);
-            return new Tokenizer(vocabulary, ByteLevelConversion.json(modelFolder, roles), roles);
-        }
-        throw new UnsupportedModelException("no tokenizer in " + modelFolder + ": looked for " + JSON_FILE + ", "
-                + SENTENCE_PIECE_FILE + ", " + ByteLevelConversion.VOCABULARY_FILE + " with "
-                + ByteLevelConversion.MERGES_FILE);
-    }
-
-    /** A tokenizer.json, and the tokens that other files of its folder add to it, as transformers adds them. */
-    private static Tokenizer openJson(Path file, SpecialTokens roles) {
-        String json = text(file);
-        Vocabulary vocabulary = Vocabulary.read(file, json);
-        SortedMap<Integer, AddedToken> more = AddedTokens.read(folder(file))
-                .placed(token -> vocabulary.id(token).stream().boxed().findFirst(), vocabulary.size());
-        more.values().removeIf(token -> vocabulary.isAdded(token.content()));
-        return more.isEmpty()
-                ? new Tokenizer(file, json, vocabulary, roles)
-                : new Tokenizer(file, AddedTokens.into(json, more), roles);
-    }
-
-    private static Path folder(Path file) {
-        return Objects.requireNonNull(file.toAbsolutePath().getParent(), "a file lies in a folder");
+        return new Tokenizer(TokenizerFile.read(modelFolder));
     }
 
     /**
@@ -196,16 +133,6 @@ public final class Tokenizer {
     /** The token that ends a text, if the model has one. */
     public OptionalInt eosId() {
         return eosId;
-    }
-
-    private static String text(Path file) {
-        try {
-            return Files.readString(file, StandardCharsets.UTF_8);
-        } catch (CharacterCodingException e) {
-            throw new MalformedFileException(file, -1, "not UTF-8");
-        } catch (IOException e) {
-            throw new UncheckedIOException(e);
-        }
     }
 
     private static String wellFormed(String text) {

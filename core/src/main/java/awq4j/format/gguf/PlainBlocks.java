@@ -1,6 +1,7 @@
 package awq4j.format.gguf;
 
 import awq4j.weight.Weight;
+import awq4j.weight.WeightCodec;
 import awq4j.weight.WeightLayout.Grouped;
 import awq4j.weight.WeightLayout.ZeroPoint;
 import java.lang.foreign.MemorySegment;
@@ -13,16 +14,16 @@ import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Q4_0, Q4_1 and Q8_0, which have one scale for 32 columns and codes of 4 or 8 bits: they become {@link Grouped} code for code.
- * Scales and biases are float16 numbers, exact as float32.
+ * Q4_0, Q4_1 and Q8_0, which have one scale for 32 columns and codes of 4 or 8 bits: they become {@link Grouped} code for
+ * code, and are made of it. Scales and biases are float16 numbers, exact as float32.
  */
-final class PlainBlocks {
+public final class PlainBlocks {
     private static final ValueLayout.OfShort SHORT =
             ValueLayout.JAVA_SHORT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
     private static final ValueLayout.OfLong LONG = ValueLayout.JAVA_LONG_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
 
     /** Columns of a block. */
-    static final int COLUMNS = 32;
+    public static final int COLUMNS = 32;
 
     private static final long LOW_NIBBLES = 0x0f0f0f0f0f0f0f0fL;
     private static final int ROWS_TOGETHER = 64;
@@ -35,7 +36,7 @@ final class PlainBlocks {
     private PlainBlocks() {}
 
     /** The layout of a type, empty if it is none of these. */
-    static Optional<Grouped> layout(GgmlType type) {
+    public static Optional<Grouped> layout(GgmlType type) {
         return Optional.ofNullable(LAYOUTS.get(type));
     }
 
@@ -47,7 +48,7 @@ final class PlainBlocks {
      * @param data [rows, columns / 32] blocks
      * @param storedRow the row of the data that each row is
      */
-    static Weight unpack(
+    public static Weight unpack(
             String name,
             GgmlType type,
             Grouped layout,
@@ -77,6 +78,62 @@ final class PlainBlocks {
                 into.codes,
                 MemorySegment.ofArray(scales),
                 biases == null ? null : MemorySegment.ofArray(biases));
+    }
+
+    /**
+     * Puts rows into blocks, the inverse of {@link #unpack}.
+     *
+     * @param weight of the type's {@link #layout}, scales and biases float16 numbers
+     * @param rows of the weight, in the order of the data
+     * @return [rows, columns / 32] blocks
+     */
+    public static byte[] pack(GgmlType type, Weight weight, int[] rows) {
+        if (!(weight.layout() instanceof Grouped layout)
+                || !layout.equals(LAYOUTS.get(type))
+                || weight.columns() % COLUMNS != 0) {
+            throw new IllegalArgumentException("weight " + weight.name() + ", " + weight.layout() + " of "
+                    + weight.columns() + " columns, is not " + type);
+        }
+        int groups = weight.columns() / COLUMNS;
+        byte[] blocks = new byte[Math.multiplyExact(rows.length, groups * type.blockBytes())];
+        MemorySegment out = MemorySegment.ofArray(blocks);
+        IntStream.range(0, rows.length).parallel().forEach(i -> {
+            for (int g = 0; g < groups; g++) {
+                block(weight, layout, rows[i], g, out, ((long) i * groups + g) * type.blockBytes());
+            }
+        });
+        return blocks;
+    }
+
+    private static void block(Weight weight, Grouped layout, int row, int group, MemorySegment out, long at) {
+        out.set(SHORT, at, half(weight, WeightCodec.scale(weight, layout, row, group)));
+        long to = at + Short.BYTES;
+        if (layout.zeroPoint() == ZeroPoint.FLOAT) {
+            out.set(SHORT, to, half(weight, WeightCodec.bias(weight, layout, row, group)));
+            to += Short.BYTES;
+        }
+        MemorySegment codes = weight.values();
+        long from =
+                (long) row * layout.rowBytes(weight.columns()) + (long) group * (COLUMNS * layout.storageBits() / 8);
+        if (layout.storageBits() == 4) {
+            long low = codes.get(LONG, from);
+            long high = codes.get(LONG, from + 8);
+            out.set(LONG, to, Long.expand(low, LOW_NIBBLES) | Long.expand(high, ~LOW_NIBBLES));
+            out.set(LONG, to + 8, Long.expand(low >>> 32, LOW_NIBBLES) | Long.expand(high >>> 32, ~LOW_NIBBLES));
+        } else {
+            for (int j = 0; j < COLUMNS; j += Long.BYTES) {
+                out.set(LONG, to + j, codes.get(LONG, from + j) ^ 0x8080808080808080L);
+            }
+        }
+    }
+
+    private static short half(Weight weight, float value) {
+        short half = Float.floatToFloat16(value);
+        if (Float.float16ToFloat(half) != value) {
+            throw new IllegalArgumentException(
+                    "weight " + weight.name() + ": " + value + " is no float16 number, as scales of GGUF blocks are");
+        }
+        return half;
     }
 
     private record Target(Grouped layout, int columns, MemorySegment codes, float[] scales, float @Nullable [] biases) {

@@ -29,7 +29,7 @@ public final class TokenKeys {
     public static final String END = "tokenizer.ggml.eos_token_id";
 
     /** The ids of tokens that end a text, a turn or a message. */
-    static final List<String> ENDS = List.of(END, "tokenizer.ggml.eot_token_id", "tokenizer.ggml.eom_token_id");
+    public static final List<String> ENDS = List.of(END, "tokenizer.ggml.eot_token_id", "tokenizer.ggml.eom_token_id");
 
     /** The id of the token for what is in no vocabulary. */
     public static final String UNKNOWN = "tokenizer.ggml.unknown_token_id";
