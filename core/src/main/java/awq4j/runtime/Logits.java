@@ -5,9 +5,6 @@ import java.util.List;
 
 /** What can be read off a row of logits. All functions leave the row as it is. */
 public final class Logits {
-    /** Below this distance from the largest, e^x is lost beside 1 even if every token of a vocabulary adds one. */
-    private static final double NEGLIGIBLE = -60;
-
     private Logits() {}
 
     /**
@@ -29,10 +26,33 @@ public final class Logits {
             }
         }
         if (best < 0) {
-            throw new IllegalArgumentException("logits: none of the " + logits.length
-                    + " tokens is possible, all are -infinity or there are none");
+            throw nonePossible(logits.length);
         }
         return best;
+    }
+
+    /**
+     * The largest logit of part of a row, minus infinity if all are.
+     *
+     * @throws IllegalArgumentException if one is NaN or plus infinity
+     */
+    static float peak(float[] logits, int from, int to) {
+        float max = Float.NEGATIVE_INFINITY;
+        for (int token = from; token < to; token++) {
+            float logit = logits[token];
+            if (!(logit <= max)) { // also true of NaN; a branch seldom taken is faster than Math.max
+                if (!(logit < Float.POSITIVE_INFINITY)) {
+                    throw unusable(token, logit);
+                }
+                max = logit;
+            }
+        }
+        return max;
+    }
+
+    static IllegalArgumentException nonePossible(int tokens) {
+        return new IllegalArgumentException(
+                "logits: none of the " + tokens + " tokens is possible, all are -infinity or there are none");
     }
 
     private static IllegalArgumentException unusable(int token, float logit) {
@@ -47,14 +67,7 @@ public final class Logits {
      */
     public static double logSumExp(float[] logits) {
         double max = logits[largest(logits)];
-        double sum = 0;
-        for (float logit : logits) {
-            double below = logit - max;
-            if (below > NEGLIGIBLE) {
-                sum += Math.exp(below);
-            }
-        }
-        return max + Math.log(sum);
+        return max + Math.log(new Masses().of(logits, max, 1));
     }
 
     /** The natural logarithm of a token's probability at temperature 1. */

@@ -92,8 +92,8 @@ class SamplerTest {
     void filtersAgreeWithSortingTheWholeVocabulary() {
         long seed = 4711;
         var random = new Random(seed);
-        for (int round = 0; round < 100; round++) {
-            int vocabulary = 1 + random.nextInt(400);
+        for (int round = 0; round < 150; round++) {
+            int vocabulary = 1 + random.nextInt(round % 10 == 0 ? 5000 : 400);
             double spread = Math.pow(10, random.nextInt(4) - 1);
             float[] logits = new float[vocabulary];
             for (int i = 0; i < vocabulary; i++) {
@@ -109,6 +109,48 @@ class SamplerTest {
                             seed, round, vocabulary, temperature, topK, topP, minP)
                     .containsExactly(sorting(logits, temperature, topK, topP, minP), within(1e-9));
         }
+    }
+
+    /** Token by token, with weights of their own: what the sums of stretches stand for. */
+    @Test
+    void anyPlaceOfTheWholeVocabularyHasTheTokenThatAddingUpFinds() {
+        long seed = 815;
+        var random = new Random(seed);
+        var candidates = new Candidates(); // one for all sizes, as it is used
+        for (int vocabulary : new int[] {1, 2, 255, 256, 257, 1023, 1024, 1025, 2048, 5000}) {
+            for (double temperature : new double[] {1e-320, 0.3, 1, 40}) {
+                float[] logits = new float[vocabulary];
+                for (int i = 0; i < vocabulary; i++) {
+                    logits[i] = i % 7 == 3 || i < 300 && vocabulary > 1025 ? OUT : (float) (3 * random.nextGaussian());
+                }
+                double[] weights = sorting(logits, temperature, 0, 1, 0);
+                candidates.select(logits, temperature, 0, 1, 0);
+                double[] places = random.doubles(200).toArray();
+                places[0] = 0;
+                places[1] = 1 - 1e-12;
+                for (double place : places) {
+                    assertThat(candidates.at(place))
+                            .as("seed %d: n %d T %g place %s", seed, vocabulary, temperature, place)
+                            .isEqualTo(addingUp(weights, place));
+                }
+                assertThat(weights[candidates.at(Math.nextDown(1.0))]).isPositive();
+            }
+        }
+    }
+
+    private static int addingUp(double[] probabilities, double place) {
+        double sum = 0;
+        int last = -1;
+        for (int token = 0; token < probabilities.length; token++) {
+            sum += probabilities[token];
+            if (probabilities[token] > 0) {
+                last = token;
+                if (place < sum) {
+                    return token;
+                }
+            }
+        }
+        return last;
     }
 
     @Test
@@ -163,6 +205,11 @@ class SamplerTest {
                     .hasMessageContaining("token 2 is Infinity");
             assertThatThrownBy(() -> sampler.next(new float[] {OUT, OUT, OUT}))
                     .hasMessageContaining("none of the 3 tokens is possible");
+            float[] late = new float[1000];
+            late[999] = Float.NaN;
+            assertThatThrownBy(() -> sampler.next(late)).hasMessageContaining("token 999 is NaN");
+            late[600] = Float.POSITIVE_INFINITY;
+            assertThatThrownBy(() -> sampler.next(late)).hasMessageContaining("token 600 is Infinity");
         }
     }
 
