@@ -15,10 +15,12 @@ public final class BlockParts {
     private static final ValueLayout.OfShort SHORT =
             ValueLayout.JAVA_SHORT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
 
+    private static final ValueLayout.OfLong LONG = ValueLayout.JAVA_LONG_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
+    private static final long ONES = 0x0101_0101_0101_0101L;
+
     private final GgufType type;
     private final byte[] block;
     private final MemorySegment memory;
-    private final int[] codes;
     private final int[] factors;
     private final int[] lifts;
     private short scale;
@@ -29,7 +31,6 @@ public final class BlockParts {
         this.type = type;
         this.block = new byte[type.blockBytes()];
         this.memory = MemorySegment.ofArray(block);
-        this.codes = new int[type.blockColumns()];
         this.factors = new int[type.groups()];
         this.lifts = new int[type.groups()];
     }
@@ -38,12 +39,11 @@ public final class BlockParts {
     public void read(MemorySegment values, long at) {
         MemorySegment.copy(values, ValueLayout.JAVA_BYTE, at, block, 0, block.length);
         switch (type) {
-            case Q5_0 -> readFives(2, 0);
-            case Q5_1 -> readFives(4, 2);
+            case Q5_0 -> readPlain(0);
+            case Q5_1 -> readPlain(2);
             case Q2_K -> readTwos();
             case Q3_K -> readThrees();
-            case Q4_K -> readFours();
-            case Q5_K -> readFivesOfMany();
+            case Q4_K, Q5_K -> readSixBitScales();
             case Q6_K -> readSixes();
         }
     }
@@ -60,7 +60,33 @@ public final class BlockParts {
 
     /** The unsigned code of a column. */
     public int code(int column) {
-        return codes[column];
+        return (int) (eight(column & ~7) >>> (column % 8 * 8)) & 0xff;
+    }
+
+    /** The codes of eight columns, a byte each, the first one lowest; {@code column} is a multiple of 8. */
+    public long eight(int column) {
+        int k = column;
+        return switch (type) {
+            case Q5_0 -> fives(2, k);
+            case Q5_1 -> fives(4, k);
+            case Q2_K -> eight(16 + k / 128 * 32 + k % 32, k % 128 / 32 * 2, 2);
+            case Q3_K -> eight(32 + k / 128 * 32 + k % 32, k % 128 / 32 * 2, 2) | (eight(k % 32, k / 32, 1) << 2);
+            case Q4_K -> eight(16 + k / 64 * 32 + k % 32, k % 64 / 32 * 4, 4);
+            case Q5_K -> eight(48 + k / 64 * 32 + k % 32, k % 64 / 32 * 4, 4) | (eight(16 + k % 32, k / 32, 1) << 4);
+            case Q6_K ->
+                eight(k / 128 * 64 + k % 64, k % 128 / 64 * 4, 4)
+                        | (eight(128 + k / 128 * 32 + k % 32, k % 128 / 32 * 2, 2) << 4);
+        };
+    }
+
+    private long fives(int highAt, int k) {
+        int high = block[highAt + k / 8] & 0xff;
+        return eight(highAt + 4 + k % 16, k / 16 * 4, 4) | (Long.expand(high, ONES) << 4);
+    }
+
+    /** {@code count} bits of each of eight bytes. */
+    private long eight(int at, int from, int count) {
+        return (memory.get(LONG, at) >>> from) & (((1 << count) - 1) * ONES);
     }
 
     /** What a group multiplies the block's scale by, possibly negative. */
@@ -86,23 +112,22 @@ public final class BlockParts {
     /** Writes the values, one rounding each. */
     public void decode(float[] out, int at) {
         int zero = type.zero();
-        for (int g = 0, k = 0; g < factors.length; g++) {
-            float by = groupScale(g);
-            float less = groupLeast(g);
-            for (int end = k + type.groupSize(); k < end; k++) {
-                out[at + k] = by * (codes[k] - zero) - less;
+        for (int k = 0; k < type.blockColumns(); k += 8) {
+            float by = groupScale(k / type.groupSize());
+            float less = groupLeast(k / type.groupSize());
+            long codes = eight(k);
+            for (int i = 0; i < 8; i++) {
+                int code = (int) (codes >>> (8 * i)) & 0xff;
+                out[at + k + i] = by * (code - zero) - less;
             }
         }
     }
 
-    private void readFives(int highAt, int leastAt) {
+    private void readPlain(int leastAt) {
         scale = memory.get(SHORT, 0);
         least = leastAt == 0 ? 0 : memory.get(SHORT, leastAt);
         factors[0] = 1;
         lifts[0] = leastAt == 0 ? 0 : -1;
-        for (int k = 0; k < 32; k++) {
-            codes[k] = bits(highAt + 4 + k % 16, k / 16 * 4, 4) | (bits(highAt + k / 8, k % 8, 1) << 4);
-        }
     }
 
     private void readTwos() {
@@ -112,32 +137,12 @@ public final class BlockParts {
             factors[g] = bits(g, 0, 4);
             lifts[g] = bits(g, 4, 4);
         }
-        for (int k = 0; k < 256; k++) {
-            codes[k] = bits(16 + k / 128 * 32 + k % 32, k % 128 / 32 * 2, 2);
-        }
     }
 
     private void readThrees() {
         scale = memory.get(SHORT, 108);
         for (int g = 0; g < 16; g++) {
             factors[g] = (bits(96 + g % 8, g / 8 * 4, 4) | (bits(104 + g % 4, g / 4 * 2, 2) << 4)) - 32;
-        }
-        for (int k = 0; k < 256; k++) {
-            codes[k] = bits(32 + k / 128 * 32 + k % 32, k % 128 / 32 * 2, 2) | (bits(k % 32, k / 32, 1) << 2);
-        }
-    }
-
-    private void readFours() {
-        readSixBitScales();
-        for (int k = 0; k < 256; k++) {
-            codes[k] = bits(16 + k / 64 * 32 + k % 32, k % 64 / 32 * 4, 4);
-        }
-    }
-
-    private void readFivesOfMany() {
-        readSixBitScales();
-        for (int k = 0; k < 256; k++) {
-            codes[k] = bits(48 + k / 64 * 32 + k % 32, k % 64 / 32 * 4, 4) | (bits(16 + k % 32, k / 32, 1) << 4);
         }
     }
 
@@ -157,11 +162,6 @@ public final class BlockParts {
         scale = memory.get(SHORT, 208);
         for (int g = 0; g < 16; g++) {
             factors[g] = block[192 + g];
-        }
-        for (int k = 0; k < 256; k++) {
-            int half = k / 128;
-            codes[k] = bits(half * 64 + k % 64, k % 128 / 64 * 4, 4)
-                    | (bits(128 + half * 32 + k % 32, k % 128 / 32 * 2, 2) << 4);
         }
     }
 

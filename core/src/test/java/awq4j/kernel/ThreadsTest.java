@@ -4,7 +4,9 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import awq4j.kernel.CpuOptions.Arithmetic;
+import awq4j.testing.GgufBlocks;
 import awq4j.testing.Samples;
+import awq4j.weight.GgufType;
 import awq4j.weight.Weight;
 import awq4j.weight.WeightLayout.ZeroPoint;
 import java.util.Arrays;
@@ -23,6 +25,34 @@ class ThreadsTest {
         float[] one = results(arithmetic, 1);
         assertThat(results(arithmetic, 2)).containsExactly(one);
         assertThat(results(arithmetic, 3)).containsExactly(one);
+    }
+
+    @ParameterizedTest
+    @EnumSource(GgufType.class)
+    void blocksGiveTheSameOnAnyNumberOfThreads(GgufType type) {
+        for (Precision precision : Precision.values()) {
+            for (int tokens : new int[] {1, 13}) {
+                float[] one = blocks(type, precision, tokens, 1);
+                for (int threads : new int[] {2, 3}) {
+                    assertThat(blocks(type, precision, tokens, threads))
+                            .as("%s %d tokens, %d threads", precision, tokens, threads)
+                            .containsExactly(one);
+                }
+            }
+        }
+    }
+
+    private static float[] blocks(GgufType type, Precision precision, int tokens, int threads) {
+        try (var backend = CpuBackend.open(new CpuOptions(Arithmetic.VECTOR, precision, threads))) {
+            var weight = backend.place(GgufBlocks.weight(4, 300, 512, type));
+            Buffer x = backend.allocate(tokens, 512);
+            backend.write(Samples.floats(5, tokens * 512), x);
+            Buffer out = backend.allocate(tokens, 300);
+            backend.kernels().linear(weight, null, x, out);
+            float[] result = new float[tokens * 300];
+            backend.read(out, result);
+            return result;
+        }
     }
 
     @ParameterizedTest

@@ -132,6 +132,16 @@ public final class GgufBlocks {
         }
     }
 
+    /** The byte of a block where its scale begins. */
+    public static int scaleAt(GgufType type) {
+        return switch (type) {
+            case Q5_0, Q5_1, Q4_K, Q5_K -> 0;
+            case Q2_K -> 80;
+            case Q3_K -> 108;
+            case Q6_K -> 208;
+        };
+    }
+
     /** The least and the greatest factor of a type. */
     public static int[] factorRange(GgufType type) {
         return switch (type) {

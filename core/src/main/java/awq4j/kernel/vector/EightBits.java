@@ -26,17 +26,15 @@ final class EightBits {
             long at,
             long stride,
             int log,
-            CodeOrder order,
-            int groups,
+            int head,
+            int blocks,
+            int n,
             float[] x,
             int k,
             MemorySegment out,
             int mask) {
-        int blocks = order.blocks();
         int shift = Integer.numberOfTrailingZeros(blocks);
-        int head = order.headBytes();
         int streams = (1 << log) - 1;
-        int n = groups * blocks;
         IntVector m0 = IntVector.broadcast(I, mask); // a variable: a constant would be loaded again each time
         IntVector m1 = m0.lanewise(VectorOperators.LSHL, 8);
         for (int e = 0, end = n << log; e < end; e++) {
@@ -76,7 +74,7 @@ final class EightBits {
         }
     }
 
-    /** As {@link FourBits#decode}. */
+    /** As {@link FourBits#decode(MemorySegment, long, CodeOrder, MemorySegment, long)}. */
     static void decode(MemorySegment w, long at, CodeOrder order, MemorySegment tile, long tileAt) {
         FloatVector scale = GroupScales.scale(w, at, order);
         FloatVector zero = GroupScales.zero(w, at, order);
@@ -85,6 +83,15 @@ final class EightBits {
         long codes = at + order.headBytes();
         decodeHalf(w, codes, loads, 0, scale, zero, bias, tile, tileAt);
         decodeHalf(w, codes, loads, 16, scale, zero, bias, tile, tileAt + COLUMN);
+    }
+
+    /** As {@link FourBits#decode(MemorySegment, long, int, int, MemorySegment, long, long)}. */
+    static void decode(MemorySegment w, long at, int loads, int zero, MemorySegment tile, long scaleAt, long tileAt) {
+        FloatVector scale = FloatVector.fromMemorySegment(F, tile, scaleAt, LE);
+        FloatVector bias = FloatVector.fromMemorySegment(F, tile, scaleAt + B, LE);
+        FloatVector zeros = FloatVector.broadcast(F, zero);
+        decodeHalf(w, at, loads, 0, scale, zeros, bias, tile, tileAt);
+        decodeHalf(w, at, loads, 16, scale, zeros, bias, tile, tileAt + COLUMN);
     }
 
     private static void decodeHalf(

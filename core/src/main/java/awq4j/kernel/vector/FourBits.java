@@ -28,7 +28,9 @@ final class FourBits {
      *
      * @param at where the first group of the first vector begins
      * @param stride bytes from a vector to the next
-     * @param groups of each vector
+     * @param head bytes before the codes of a group
+     * @param blocks of a group, a power of two
+     * @param n blocks of each vector of rows
      * @param x activations divided by {@link CodeOrder#factor}, from {@code k} on
      * @param out receives [vectors, groups, blocks, lanes]; outside the heap, where the compiler knows that a store
      *     leaves the activations alone and may load and broadcast them in one
@@ -38,17 +40,15 @@ final class FourBits {
             long at,
             long stride,
             int log,
-            CodeOrder order,
-            int groups,
+            int head,
+            int blocks,
+            int n,
             float[] x,
             int k,
             MemorySegment out,
             int mask) {
-        int blocks = order.blocks();
         int shift = Integer.numberOfTrailingZeros(blocks);
-        int head = order.headBytes();
         int streams = (1 << log) - 1;
-        int n = groups * blocks;
         IntVector m0 = IntVector.broadcast(I, mask); // a variable: a constant would be loaded again each time
         IntVector m1 = m0.lanewise(VectorOperators.LSHL, 4);
         IntVector m2 = m0.lanewise(VectorOperators.LSHL, 8);
@@ -118,17 +118,15 @@ final class FourBits {
             long at,
             long stride,
             int log,
-            CodeOrder order,
-            int groups,
+            int head,
+            int blocks,
+            int n,
             int[] x,
             int k,
             MemorySegment out,
             int mask) {
-        int blocks = order.blocks();
         int shift = Integer.numberOfTrailingZeros(blocks);
-        int head = order.headBytes();
         int streams = (1 << log) - 1;
-        int n = groups * blocks;
         IntVector m = IntVector.broadcast(I, mask);
         for (int e = 0, end = n << log; e < end; e++) {
             int i = e >> log;
@@ -223,6 +221,20 @@ final class FourBits {
         long codes = at + order.headBytes();
         decodeHalf(w, codes, loads, 0, scale, zero, bias, tile, tileAt);
         decodeHalf(w, codes, loads, 16, scale, zero, bias, tile, tileAt + COLUMN);
+    }
+
+    /**
+     * Decodes a group whose scales and biases stand in memory, {@code scale * (code - zero) + bias}.
+     *
+     * @param at where its codes begin, {@code loads} vectors of them
+     * @param scaleAt byte of the tile's memory where the vector of scales begins, followed by that of biases
+     */
+    static void decode(MemorySegment w, long at, int loads, int zero, MemorySegment tile, long scaleAt, long tileAt) {
+        FloatVector scale = FloatVector.fromMemorySegment(F, tile, scaleAt, LE);
+        FloatVector bias = FloatVector.fromMemorySegment(F, tile, scaleAt + B, LE);
+        FloatVector zeros = FloatVector.broadcast(F, zero);
+        decodeHalf(w, at, loads, 0, scale, zeros, bias, tile, tileAt);
+        decodeHalf(w, at, loads, 16, scale, zeros, bias, tile, tileAt + COLUMN);
     }
 
     /** Every second column; all eight in one loop are more than the compiler agrees to inline. */

@@ -49,7 +49,7 @@ final class GroupScales {
     }
 
     /** The float16 in the upper half of each lane; finite, so that moving its bits and a multiplication are exact. */
-    private static FloatVector upperHalf(IntVector head) {
+    static FloatVector upperHalf(IntVector head) {
         return head.lanewise(VectorOperators.ASHR, 3)
                 .and(HalfFloats.BITS)
                 .reinterpretAsFloats()

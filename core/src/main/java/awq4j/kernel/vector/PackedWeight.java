@@ -37,7 +37,7 @@ final class PackedWeight extends TiledWeight {
      * memory is far away a machine reads ahead in each, and one stream does not keep it busy; another reads ahead far
      * enough in one, and more of them only get into each other's way (docs/results/cpu.md).
      */
-    private static final int STREAMS = Processor.INTEL ? 8 : 1;
+    static final int STREAMS = Processor.INTEL ? 8 : 1;
 
     private static final int L = Lanes.COUNT;
 
@@ -428,9 +428,12 @@ final class PackedWeight extends TiledWeight {
             long at = order.place(vector, g);
             int k = g * order.width();
             long stride = order.vectorBytes();
+            int head = order.headBytes();
+            int n = groups * order.blocks();
             if (rounds) {
                 int both = order.mask() * 0x10001;
-                FourBits.integers(memory, at, stride, log, order, groups, prepared.ints(), k / 2, products, both);
+                FourBits.integers(
+                        memory, at, stride, log, head, order.blocks(), n, prepared.ints(), k / 2, products, both);
                 for (int s = 0; s < streams; s++) {
                     long from = at + s * stride;
                     int scales = g;
@@ -441,9 +444,9 @@ final class PackedWeight extends TiledWeight {
                 continue;
             }
             if (order.bits() == 4) {
-                FourBits.floats(memory, at, stride, log, order, groups, x, k, products, order.mask());
+                FourBits.floats(memory, at, stride, log, head, order.blocks(), n, x, k, products, order.mask());
             } else {
-                EightBits.floats(memory, at, stride, log, order, groups, x, k, products, order.mask());
+                EightBits.floats(memory, at, stride, log, head, order.blocks(), n, x, k, products, order.mask());
             }
             for (int s = 0; s < streams; s++) {
                 long from = at + s * stride;

@@ -37,11 +37,17 @@ final class RoundedActivations {
 
     /** Writes what the codes stand for. */
     static void floats(float[] x, int at, CodeOrder order, int group, float[] out, int outAt) {
-        float greatest = greatest(x, at, order, group);
+        floats(x, at + order.start(group), order.length(group), greatest(x, at, order, group), out, outAt);
+    }
+
+    /** Writes what the codes of {@code n} activations stand for that are a group of their own. */
+    static void floats(float[] x, int from, int n, float[] out, int outAt) {
+        floats(x, from, n, greatest(x, from, n), out, outAt);
+    }
+
+    private static void floats(float[] x, int from, int n, float greatest, float[] out, int outAt) {
         float scale = ActivationRounding.scale(greatest);
         float inverse = ActivationRounding.inverse(greatest);
-        int from = at + order.start(group);
-        int n = order.length(group);
         for (int i = 0; i < n; i++) {
             out[outAt + i] = (x[from + i] * inverse + Elementwise.ROUNDER - Elementwise.ROUNDER) * scale;
         }
@@ -64,9 +70,27 @@ final class RoundedActivations {
             int scaleAt,
             int sumAt) {
         float greatest = greatest(x, at, order, group);
-        float inverse = ActivationRounding.inverse(greatest);
         int from = at + order.start(group);
-        int n = order.length(group);
+        pairs(x, from, order.length(group), order.width(), greatest, pairs, to, floats, scaleAt, sumAt);
+    }
+
+    /** The same for {@code n} activations, an even number, that are a group of their own. */
+    static void pairs(float[] x, int from, int n, int[] pairs, int to, float[] floats, int scaleAt, int sumAt) {
+        pairs(x, from, n, n, greatest(x, from, n), pairs, to, floats, scaleAt, sumAt);
+    }
+
+    private static void pairs(
+            float[] x,
+            int from,
+            int n,
+            int width,
+            float greatest,
+            int[] pairs,
+            int to,
+            float[] floats,
+            int scaleAt,
+            int sumAt) {
+        float inverse = ActivationRounding.inverse(greatest);
         IntVector sums = IntVector.zero(I);
         int k = 0;
         for (int end = n - L; k <= end; k += L) {
@@ -82,7 +106,7 @@ final class RoundedActivations {
                     .intoArray(pairs, to + k / 2);
         }
         int sum = sums.reduceLanes(VectorOperators.ADD);
-        for (; k < order.width(); k += 2) {
+        for (; k < width; k += 2) {
             int even = k < n ? code(x[from + k] * inverse) : 0;
             int odd = k + 1 < n ? code(x[from + k + 1] * inverse) : 0;
             pairs[to + k / 2] = (odd << 16) | (even & 0xffff);

@@ -9,7 +9,6 @@ import awq4j.kernel.RowKernels;
 import awq4j.kernel.Scratch;
 import awq4j.kernel.SpanAttention;
 import awq4j.kernel.Split;
-import awq4j.kernel.scalar.ScalarRowKernels;
 import awq4j.weight.PackedMatrix;
 import awq4j.weight.Weight;
 import awq4j.weight.WeightLayout.Dense;
@@ -49,7 +48,7 @@ public final class VectorRowKernels implements RowKernels {
         return switch (weight.layout()) {
             case Dense dense -> new DenseWeight(weight, dense.dtype());
             case Grouped grouped -> new PackedWeight(weight, grouped, precision, split);
-            case GgufBlock ignored -> new ScalarRowKernels(precision).place(weight, split);
+            case GgufBlock blocks -> BlockWeight.place(weight, blocks, precision, split);
         };
     }
 
