@@ -146,8 +146,10 @@ final class TwoBits {
     static void forms(MemorySegment w, long at, int pieces, MemorySegment forms, long formsAt) {
         for (int i = 0; i < pieces; i++) {
             IntVector v = IntVector.fromMemorySegment(I, w, at + i * B, LE);
-            v.and(0x33333333).intoMemorySegment(forms, formsAt + 2 * i * B, LE);
-            v.lanewise(VectorOperators.LSHR, 2).and(0x33333333).intoMemorySegment(forms, formsAt + (2 * i + 1) * B, LE);
+            v.and(0x33333333).intoMemorySegment(forms, formsAt + 2L * i * B, LE);
+            v.lanewise(VectorOperators.LSHR, 2)
+                    .and(0x33333333)
+                    .intoMemorySegment(forms, formsAt + (2L * i + 1) * B, LE);
         }
     }
 }
