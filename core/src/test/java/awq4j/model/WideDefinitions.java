@@ -23,7 +23,13 @@ final class WideDefinitions {
 
     static Stream<Definition> all() {
         return Stream.of(
-                neoXInARow(), falconOfOneNorm(), falconInARow(), gpt2WithoutPrefix(), bloomOfSixHeads(), optWithGelu());
+                neoXInARow(),
+                falconOfOneNorm(),
+                falconInARow(),
+                gpt2WithoutPrefix(),
+                bigCodeOfManyKeys(),
+                bloomOfSixHeads(),
+                optWithGelu());
     }
 
     private static double scale() {
@@ -186,6 +192,45 @@ final class WideDefinitions {
                 h = sum(h, m.turnedLinear(prefix + "mlp.c_proj", map(wide, SlowModel::geluTanh)));
             }
             return m.linear("wte", m.layerNorm("ln_f", h, 1e-5));
+        });
+    }
+
+    /** Without multi_query the rows of each head's query, key and value follow one another. */
+    private static Definition bigCodeOfManyKeys() {
+        SlowModel m = new SlowModel(11)
+                .matrix("transformer.wte.weight", VOCABULARY, HIDDEN)
+                .matrix("transformer.wpe.weight", 64, HIDDEN)
+                .gain("transformer.ln_f.weight", HIDDEN)
+                .bias("transformer.ln_f.bias", HIDDEN);
+        String prefix = "transformer.h.0.";
+        for (String norm : List.of("ln_1", "ln_2")) {
+            m.gain(prefix + norm + ".weight", HIDDEN).bias(prefix + norm + ".bias", HIDDEN);
+        }
+        m.matrix(prefix + "attn.c_attn.weight", 3 * HIDDEN, HIDDEN)
+                .bias(prefix + "attn.c_attn.bias", 3 * HIDDEN)
+                .matrix(prefix + "attn.c_proj.weight", HIDDEN, HIDDEN)
+                .bias(prefix + "attn.c_proj.bias", HIDDEN)
+                .matrix(prefix + "mlp.c_fc.weight", WIDE, HIDDEN)
+                .bias(prefix + "mlp.c_fc.bias", WIDE)
+                .matrix(prefix + "mlp.c_proj.weight", HIDDEN, WIDE)
+                .bias(prefix + "mlp.c_proj.bias", HIDDEN);
+        String config = ",\"n_embd\":" + HIDDEN + ",\"n_head\":4,\"n_layer\":1,\"n_positions\":64,\"n_inner\":" + WIDE
+                + ",\"layer_norm_epsilon\":1e-5,\"multi_query\":false,\"activation_function\":\"gelu_pytorch_tanh\"";
+        return new Definition("gpt_bigcode of many keys", "GPTBigCodeForCausalLM", config, m, tokens -> {
+            int[] positions = IntStream.range(0, tokens.length).toArray();
+            double[][] h = sum(m.embed("transformer.wte.weight", tokens), m.embed("transformer.wpe.weight", positions));
+            double[][] all = m.linear(prefix + "attn.c_attn", m.layerNorm(prefix + "ln_1", h, 1e-5));
+            double[][] out = attend(
+                    ofEach(all, HEADS, 3 * SIZE, 0, SIZE),
+                    ofEach(all, HEADS, 3 * SIZE, SIZE, 2 * SIZE),
+                    ofEach(all, HEADS, 3 * SIZE, 2 * SIZE, 3 * SIZE),
+                    SIZE,
+                    scale(),
+                    0);
+            h = sum(h, m.linear(prefix + "attn.c_proj", out));
+            double[][] wide = m.linear(prefix + "mlp.c_fc", m.layerNorm(prefix + "ln_2", h, 1e-5));
+            h = sum(h, m.linear(prefix + "mlp.c_proj", map(wide, SlowModel::geluTanh)));
+            return m.linear("transformer.wte", m.layerNorm("transformer.ln_f", h, 1e-5));
         });
     }
 

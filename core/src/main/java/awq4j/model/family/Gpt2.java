@@ -24,6 +24,6 @@ final class Gpt2 implements ModelFamily {
 
     @Override
     public ModelSpec spec(Checkpoint checkpoint) {
-        return new GptLine("gpt2", true, 0).spec(checkpoint);
+        return new GptLine("gpt2", true, 0, false).spec(checkpoint);
     }
 }

@@ -1,12 +1,11 @@
 package awq4j.model.family;
 
 import awq4j.format.Checkpoint;
-import awq4j.format.UnsupportedModelException;
 import awq4j.model.ModelFamily;
 import awq4j.model.ModelSpec;
 import java.util.Set;
 
-/** GPT-BigCode, as SantaCoder and StarCoder: GPT-2 with one head of keys and values. */
+/** GPT-BigCode, as SantaCoder and StarCoder: GPT-2 with one head of keys and values, or one for each query. */
 final class GptBigCode implements ModelFamily {
     @Override
     public String title() {
@@ -25,10 +24,7 @@ final class GptBigCode implements ModelFamily {
 
     @Override
     public ModelSpec spec(Checkpoint checkpoint) {
-        if (!checkpoint.config().flag("multi_query", true)) {
-            throw new UnsupportedModelException(
-                    "GPT-BigCode with multi_query = false is not supported; supported: multi_query = true");
-        }
-        return new GptLine("gpt_bigcode", false, 1).spec(checkpoint);
+        boolean shared = checkpoint.config().flag("multi_query", true);
+        return new GptLine("gpt_bigcode", false, shared ? 1 : 0, !shared).spec(checkpoint);
     }
 }

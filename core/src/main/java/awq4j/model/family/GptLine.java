@@ -20,8 +20,9 @@ import java.util.ArrayList;
  *
  * @param transposed whether matrices are stored as [inputs, outputs]
  * @param keyValueHeads of keys and values; 0 for as many as of queries
+ * @param byHead whether the rows of a head's query, key and value follow one another; else those of all queries do
  */
-record GptLine(String family, boolean transposed, int keyValueHeads) {
+record GptLine(String family, boolean transposed, int keyValueHeads, boolean byHead) {
     ModelSpec spec(Checkpoint checkpoint) {
         Config config = checkpoint.config();
         int hidden = config.positive("n_embd", Bounds.WIDTH);
@@ -53,10 +54,10 @@ record GptLine(String family, boolean transposed, int keyValueHeads) {
             heads = heads.over(config, "the number of key and value heads", keyValueHeads);
         }
         int wide = config.positive("n_inner", Bounds.WIDTH, 4 * hidden);
-        Projections linears = Projections.stacked(
-                matrix(prefix + "attn.c_attn", Projections.rows(heads), hidden),
-                heads,
-                matrix(prefix + "attn.c_proj", hidden, hidden).whole());
+        Fused fused = matrix(prefix + "attn.c_attn", Projections.rows(heads), hidden);
+        Linear output = matrix(prefix + "attn.c_proj", hidden, hidden).whole();
+        Projections linears =
+                byHead ? Projections.byHead(fused, heads, output) : Projections.stacked(fused, heads, output);
         float scale = config.flag("scale_attn_weights", true) ? heads.scale() : 1;
         if (config.flag("scale_attn_by_inverse_layer_idx", false)) {
             scale /= index + 1;
