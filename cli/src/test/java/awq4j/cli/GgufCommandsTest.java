@@ -117,6 +117,25 @@ class GgufCommandsTest {
     }
 
     @Test
+    void aFolderBecomesAFile() {
+        Path file = folder.resolve("demo.gguf");
+        var refused = Program.run("convert", DEMO, file, "--to", "gguf-q8_0");
+        assertThat(refused.code()).isEqualTo(1);
+        assertThat(refused.err()).contains("plain F16, rounded to Q8_0", "--lossy accepts that");
+        assertThat(file).doesNotExist();
+        var converted = Program.run("convert", DEMO, file, "--to", "gguf-q8_0", "--lossy");
+        assertThat(converted.code()).as(converted.toString()).isZero();
+        assertThat(converted.out()).startsWith("wrote " + file + ": 43 matrices of codes");
+        Object[] run = {"run", file, "--prompt", "Once upon", "--max-tokens", 8, "--temperature", 0, "--quiet"};
+        String reply = Program.run(run).out();
+        run[1] = DEMO;
+        assertThat(Program.run(run).out()).isEqualTo(reply).isNotBlank();
+        assertThat(Program.run("convert", DEMO, file, "--to", "gguf-f16").err()).contains("exists; give another name");
+        assertThat(Program.run("convert", DEMO, folder, "--to", "gguf-f16").err())
+                .contains("ends with .gguf");
+    }
+
+    @Test
     void whatIsWrongIsOneSentence() throws IOException {
         byte[] whole = demo(BlockType.Q4_0).bytes();
         Path file = folder.resolve("m.gguf");

@@ -1,5 +1,6 @@
 package awq4j.testing;
 
+import awq4j.format.Config;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
@@ -18,7 +19,7 @@ public final class TinyModels {
     }
 
     /**
-     * A copy of a golden model, of 256 tokens, with a tokenizer whose tokens are the bytes of UTF-8.
+     * A copy of a golden model with a tokenizer whose tokens are the bytes of UTF-8, or as many as the model has tokens.
      *
      * @param name for example {@code llama_gqa}
      * @param parent where the folder is made
@@ -29,18 +30,28 @@ public final class TinyModels {
             for (String file : FILES) {
                 Files.copy(GoldenFiles.path("models/" + name).resolve(file), folder.resolve(file));
             }
-            Files.writeString(folder.resolve("tokenizer.json"), byteTokenizer());
+            addTokenizer(folder);
             return folder;
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         }
     }
 
+    /** Gives a model folder such a tokenizer. */
+    public static void addTokenizer(Path folder) {
+        int tokens = Config.read(folder.resolve("config.json")).integer("vocab_size");
+        try {
+            Files.writeString(folder.resolve("tokenizer.json"), byteTokenizer(Math.min(256, tokens)));
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+
     /** A tokenizer.json without merges; GPT-2's alphabet spells the bytes. */
-    private static String byteTokenizer() {
+    private static String byteTokenizer(int tokens) {
         var vocabulary = new StringBuilder();
         int unprintable = 256;
-        for (int value = 0; value < 256; value++) {
+        for (int value = 0; value < tokens; value++) {
             boolean printable = (value >= '!' && value <= '~') || (value >= 0xA1 && value != 0xAD);
             char spelled = (char) (printable ? value : unprintable++);
             String escaped = spelled == '"' || spelled == '\\' ? "\\" + spelled : String.valueOf(spelled);
@@ -53,7 +64,7 @@ public final class TinyModels {
         }
         return """
                 {"version": "1.0", "added_tokens": [], "normalizer": null, "post_processor": null,
-                 "pre_tokenizer": {"type": "ByteLevel", "add_prefix_space": false, "trim_offsets": true, "use_regex": false},
+                 "pre_tokenizer": {"type": "ByteLevel", "add_prefix_space": false, "trim_offsets": true, "use_regex": true},
                  "decoder": {"type": "ByteLevel", "add_prefix_space": false, "trim_offsets": true, "use_regex": false},
                  "model": {"type": "BPE", "dropout": null, "unk_token": null, "fuse_unk": false, "merges": [],
                            "vocab": {VOCABULARY}}}

@@ -2,8 +2,10 @@ package awq4j.format.gguf;
 
 import awq4j.format.UnsupportedModelException;
 import java.util.Arrays;
+import java.util.List;
 import java.util.Optional;
 import java.util.stream.Collectors;
+import java.util.stream.Stream;
 
 /** The architectures of llama.cpp whose files are read and written, and what transformers calls them. */
 public enum Architecture {
@@ -60,6 +62,12 @@ public enum Architecture {
                         .filter(architecture -> architecture.transformers.equals(name))
                         .findFirst();
         };
+    }
+
+    /** The classes of transformers whose models have a place in one of these. */
+    public static List<String> classes() {
+        return Stream.concat(Arrays.stream(values()).map(Architecture::transformers), Stream.of(MISTRAL, MIXTRAL))
+                .toList();
     }
 
     /** As {@code general.architecture} spells it, and keys begin with it. */

@@ -5,6 +5,7 @@ import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
+import java.util.Locale;
 import org.jspecify.annotations.Nullable;
 
 /** Where the result of a conversion goes, a folder or a file: it appears there whole, by one rename, or not at all. */
@@ -29,6 +30,10 @@ final class ConversionOutput {
         if (!target.isFile()) {
             OutputFolder folder = OutputFolder.of(output, source, force);
             return new ConversionOutput(folder.path(), force, folder);
+        }
+        if (!String.valueOf(output.getFileName()).toLowerCase(Locale.ROOT).endsWith(target.ending())) {
+            throw new IllegalArgumentException("output " + output + " should be a file whose name ends with "
+                    + target.ending() + ", which is how readers know what it is");
         }
         try {
             var file = new ConversionOutput(output.toAbsolutePath().normalize(), force, null);

@@ -17,6 +17,11 @@ public interface ConversionTarget {
     /** Whether the result is one file, in place of a folder. */
     boolean isFile();
 
+    /** What the name of a file ends with; empty if that does not matter. */
+    default String ending() {
+        return "";
+    }
+
     /**
      * A matrix as the result will hold it: of the same codes, scales and zeros if it has a place for them.
      *
