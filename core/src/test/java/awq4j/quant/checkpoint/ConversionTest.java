@@ -11,6 +11,11 @@ import awq4j.format.gptq.GptqPacking;
 import awq4j.format.safetensors.SafetensorsFile;
 import awq4j.format.safetensors.SafetensorsWriter;
 import awq4j.format.safetensors.SafetensorsWriter.Source;
+import awq4j.kernel.Backend;
+import awq4j.kernel.CpuBackend;
+import awq4j.kernel.CpuOptions;
+import awq4j.kernel.KvBuffer.KvPrecision;
+import awq4j.model.GoldenModel;
 import awq4j.quant.QuantScheme;
 import awq4j.quant.QuantScheme.Range;
 import awq4j.tensor.DType;
@@ -43,6 +48,9 @@ class ConversionTest {
 
     /** Half a unit in float16's last place, relative: what rounding a value that is in its normal range costs. */
     private static final double HALF_UNIT = 0x1p-11;
+
+    /** Of logits, by rounding embedding and output matrix to float16. */
+    private static final double ROUNDED_HEAD = 1e-3;
 
     @TempDir
     private Path folder;
@@ -306,6 +314,51 @@ class ConversionTest {
         assertThat(out.resolve("generation_config.json")).exists();
     }
 
+    /** The same codes, so the same sums in the same order. */
+    @ParameterizedTest
+    @ValueSource(strings = {"llama_tiny", "opt_tiny"})
+    void everyFormOfTheSameCodesGivesTheSameLogits(String model) {
+        Path awq = GoldenFiles.path("quantization/" + model + "/autoawq_gemm_ckpt");
+        float[] expected = logits(awq);
+        for (String form : List.of("awq-gemv", "awq-gemv-fast", "gptq")) {
+            assertThat(logits(convert(awq, form))).as(form).isEqualTo(expected);
+        }
+    }
+
+    @Test
+    void blocksOfGgufGiveTheSameLogitsInEveryForm() {
+        Path plain = RandomModels.llama(folder.resolve("plain"), Sizes.SMALL, DType.F16, 5);
+        Path symmetric = GgufModels.of(plain, BlockType.Q4_0).write(folder.resolve("q4_0.gguf"));
+        float[] awq = logits(convertLossy(symmetric, "awq-gemm"));
+        assertThat(logits(convertLossy(symmetric, "gptq"))).isEqualTo(awq);
+        assertThat(logits(convertLossy(symmetric, "awq-gemv-fast"))).isEqualTo(awq);
+        // the file's embedding and output matrix have codes, theirs are float16
+        assertThat(relative(awq, logits(symmetric))).isPositive().isLessThan(ROUNDED_HEAD);
+
+        Path biased = GgufModels.of(plain, BlockType.Q4_1).write(folder.resolve("q4_1.gguf"));
+        Path fast = convertLossy(biased, "awq-gemv-fast");
+        assertThat(errorBetween(biased, fast)).isZero();
+        assertThat(relative(logits(fast), logits(biased))).isPositive().isLessThan(ROUNDED_HEAD);
+    }
+
+    private static float[] logits(Path model) {
+        try (Backend backend = CpuBackend.open(CpuOptions.DEFAULT);
+                GoldenModel opened = GoldenModel.open(model, backend)) {
+            int[] tokens = RandomModels.tokens(1, 16, 96, 7)[0];
+            return opened.run(tokens, 16, KvPrecision.F32).logits();
+        }
+    }
+
+    private static double relative(float[] found, float[] expected) {
+        double error = 0;
+        double norm = 0;
+        for (int i = 0; i < expected.length; i++) {
+            error += ((double) found[i] - expected[i]) * ((double) found[i] - expected[i]);
+            norm += (double) expected[i] * expected[i];
+        }
+        return Math.sqrt(error / norm);
+    }
+
     private Path actOrder() throws IOException {
         Path model = ModelFolders.copy("quantization/llama_tiny/gptq_v1_ckpt", folder.resolve("actorder"));
         Files.delete(model.resolve("quantize_config.json"));
@@ -355,6 +408,15 @@ class ConversionTest {
     private Path rtn(Path source, QuantScheme scheme) {
         Path out = source.resolveSibling("rtn" + scheme.bits() + "-" + scheme.symmetric());
         CheckpointQuantizer.run(QuantizeSettings.of(source, out, scheme, MethodChoice.rtn(), null));
+        return out;
+    }
+
+    private Path convertLossy(Path model, String form) {
+        Path out = folder.resolve(model.getFileName() + "-" + form);
+        try (Checkpoint checkpoint = Checkpoints.open(model)) {
+            var conversion = Conversion.of(checkpoint, form, out, false);
+            conversion.write(conversion.plan(UNWATCHED), UNWATCHED);
+        }
         return out;
     }
 
