@@ -148,7 +148,7 @@ public final class LanguageModel implements AutoCloseable {
     public static LanguageModel open(Path model, Options options) {
         Path folder = Checkpoints.located(model);
         // a third of the time to open packed weights is the tokenizer's
-        var tokenizer = new Meanwhile<>("awq4j-tokenizer", () -> Tokenizer.open(folder));
+        var tokenizer = new Meanwhile<>("awq4j-tokenizer", () -> Tokenizer.open(Checkpoints.folder(folder)));
         Checkpoint checkpoint = Checkpoints.open(folder);
         Backend backend = null;
         Optional<PackedFile> packed = Optional.empty();

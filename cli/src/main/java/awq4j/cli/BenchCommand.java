@@ -185,7 +185,8 @@ final class BenchCommand implements Callable<Integer> {
             throw new Refusal("--random takes the shape from a config.json, which " + folder + " has not");
         }
         if (random) {
-            return new BenchSubject.Random(ModelShape.read(folder.resolve("config.json")), columns);
+            return new BenchSubject.Random(
+                    ModelShape.read(Checkpoints.folder(folder).resolve("config.json")), columns);
         }
         if (groupSize != null) {
             throw common.wrongUsage("--group-size is for random weights; those of a model have the groups they have");

@@ -47,7 +47,7 @@ record Inspection(
     private static final int NAMED = 3;
 
     /**
-     * Looks at a model folder, at a GGUF file, or at a single safetensors file that belongs to no folder.
+     * Looks at a model folder, at a GGUF file, at one of PyTorch that has its configuration beside it, or at a single safetensors file that belongs to no folder.
      *
      * @throws Refusal if it is none of these
      * @throws MalformedFileException if a file is damaged
@@ -59,20 +59,21 @@ record Inspection(
                 && !Files.exists(argument.resolveSibling(Checkpoints.CONFIG))) {
             return ofFile(argument, "a file of tensors alone, without config.json, says nothing about its model");
         }
-        Path folder = ModelFolder.of(argument);
-        if (Checkpoints.isGguf(folder)) {
-            return ofGguf(folder);
+        Path model = ModelFolder.of(argument);
+        if (Checkpoints.isGguf(model)) {
+            return ofGguf(model);
         }
+        Path folder = Checkpoints.folder(model);
         Config config = Config.read(folder.resolve(Checkpoints.CONFIG));
-        try (Checkpoint checkpoint = Checkpoints.open(folder)) {
-            return of(folder, config, checkpoint);
+        try (Checkpoint checkpoint = Checkpoints.open(model)) {
+            return of(model, config, checkpoint);
         } catch (UnsupportedModelException e) {
-            if (!Checkpoints.hasTensors(folder)) {
+            if (!Checkpoints.hasTensors(model)) {
                 throw e;
             }
-            var stored = StoredTensors.of(folder);
+            var stored = StoredTensors.of(model);
             return new Inspection(
-                    folder,
+                    model,
                     Optional.of(config),
                     Optional.empty(),
                     Optional.ofNullable(e.getMessage()),
@@ -108,7 +109,8 @@ record Inspection(
                 List.of());
     }
 
-    private static Inspection of(Path folder, Config config, Checkpoint checkpoint) throws IOException {
+    private static Inspection of(Path place, Config config, Checkpoint checkpoint) throws IOException {
+        Path folder = Checkpoints.folder(place);
         ModelSpec model = null;
         String obstacle = null;
         try {
@@ -116,7 +118,7 @@ record Inspection(
         } catch (UnsupportedModelException | MalformedFileException e) {
             obstacle = e.getMessage();
         }
-        var stored = StoredTensors.of(folder);
+        var stored = StoredTensors.of(place);
         var tokenizer = TokenizerFacts.of(folder);
         var warnings = new ArrayList<>(FolderOddities.of(folder, config, stored));
         warnings.addAll(tokenizer.obstacles());
@@ -147,7 +149,7 @@ record Inspection(
             warnings.add("config.json states a quantization, but no linear is packed");
         }
         return new Inspection(
-                folder,
+                place,
                 Optional.of(config),
                 Optional.ofNullable(model),
                 Optional.ofNullable(obstacle),

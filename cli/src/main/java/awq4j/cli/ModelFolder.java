@@ -15,15 +15,16 @@ import java.util.stream.Stream;
 
 /** Finds the model that a command was given, and says what is wrong with an argument that is none. */
 final class ModelFolder {
-    private static final List<String> OTHER_FORMATS = List.of(".ggml", ".onnx", ".pth", ".pt", ".ckpt");
+    private static final List<String> OTHER_FORMATS = List.of(".ggml", ".onnx", ".ckpt");
 
     private ModelFolder() {}
 
     /**
-     * The folder that holds {@code config.json}, or the GGUF file that is a model by itself.
+     * The folder that holds {@code config.json}, or the GGUF file that is a model by itself, or the file of PyTorch that
+     * has {@code config.json} beside it.
      *
      * @param argument as typed: a folder, or a file of it ({@code config.json}, {@code *.safetensors}), or a GGUF file, or
-     *     the hub's name of a model that was downloaded, {@code ORG/MODEL} or {@code ORG/MODEL@REVISION}
+     *     one of PyTorch, or the hub's name of a model that was downloaded, {@code ORG/MODEL} or {@code ORG/MODEL@REVISION}
      * @throws Refusal if there is no model, with a hint at what there is
      */
     static Path of(Path argument) {
@@ -47,6 +48,9 @@ final class ModelFolder {
                 }
             }
             Path parent = argument.toAbsolutePath().getParent();
+            if (Checkpoints.isPickle(argument)) {
+                return checkedFile(argument);
+            }
             if (parent != null && (name.endsWith(".safetensors") || name.endsWith(".json"))) {
                 return checked(parent);
             }
@@ -90,6 +94,14 @@ final class ModelFolder {
         return "there is no folder " + name + ", and no such model in the cache " + cache.folder()
                 + (others.isEmpty() ? "" : " (only its " + String.join(", ", others) + ")")
                 + "; if that is its name on the Hugging Face hub, awq4j pull " + name + " downloads it";
+    }
+
+    private static Path checkedFile(Path file) {
+        Path config = Checkpoints.folder(file).resolve(Checkpoints.CONFIG);
+        if (!Files.isRegularFile(config)) {
+            throw new Refusal(file + " holds weights only: put the model's config.json and tokenizer beside it");
+        }
+        return file;
     }
 
     private static Path checked(Path folder) {

@@ -131,7 +131,8 @@ final class QuantizeCommand implements Callable<Integer> {
                 throw new Refusal(model
                         + " is quantized already; quantizing starts from a model in float16, bfloat16 or" + " float32");
             }
-            return calibration.read(source, Families.spec(checkpoint).contextLength());
+            return calibration.read(
+                    Checkpoints.folder(source), Families.spec(checkpoint).contextLength());
         }
     }
 
@@ -158,7 +159,9 @@ final class QuantizeCommand implements Callable<Integer> {
     }
 
     private String next(Path source) throws IOException {
-        return hasTemplate(source) ? "awq4j chat " + out : "awq4j run " + out + " --prompt \"Once upon a time\"";
+        return hasTemplate(Checkpoints.folder(source))
+                ? "awq4j chat " + out
+                : "awq4j run " + out + " --prompt \"Once upon a time\"";
     }
 
     private static boolean hasTemplate(Path source) throws IOException {

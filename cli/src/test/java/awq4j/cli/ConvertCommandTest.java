@@ -3,6 +3,7 @@ package awq4j.cli;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import awq4j.format.Config;
+import awq4j.format.pickle.TorchModels;
 import awq4j.tensor.DType;
 import awq4j.testing.RandomModels;
 import awq4j.testing.RandomModels.Sizes;
@@ -169,6 +170,60 @@ class ConvertCommandTest {
         assertThat(facts.json().get("relative_error").asDouble()).isBetween(1e-6, 1e-3);
         assertThat(facts.json().get("changed").size()).isEqualTo(14);
         assertThat(Program.run("inspect", plain).code()).isZero();
+    }
+
+    /** A file of PyTorch, beside other weights or alone in its folder, wherever a model is asked for. */
+    @Test
+    void filesOfPyTorchAreModels() throws IOException {
+        Path model = quantized();
+        Object[] run = {"run", model, "--raw", "--prompt", "Once", "--max-tokens", 8, "--temperature", 0, "--quiet"};
+        String expected = Program.run(run).out();
+        Path fast = folder.resolve("fast");
+        assertThat(Program.run("convert", model, fast, "--to", "awq-gemv-fast").code())
+                .isZero();
+        Path file = TorchModels.write(
+                fast.resolve("model.safetensors"),
+                folder.resolve("source").resolve("tiny-awq-v2.pt"),
+                name -> name.replace(".qzeros", ".scaled_zeros"));
+        run[1] = file;
+        assertThat(Program.run(run).out()).isEqualTo(expected).isNotBlank();
+        var inspected = Program.run("inspect", file);
+        assertThat(inspected.code()).as(inspected.toString()).isZero();
+        assertThat(inspected.out())
+                .contains("14 of 14 linears", "groups of 32", "tokenizer.json")
+                .doesNotContain("cannot run", "model.safetensors ");
+        Path text = folder.resolve("text.txt");
+        Files.writeString(text, "Once upon a time there was a king who had a daughter. ".repeat(20));
+        assertThat(Program.run("eval", "perplexity", file, "--text", text, "--window", 64)
+                        .code())
+                .isZero();
+        assertThat(Program.run("bench", file, "--prompt", 8, "--generate", 4, "--runs", 1, "--read-region", 4)
+                        .code())
+                .isZero();
+        Path gptq = folder.resolve("gptq");
+        assertThat(Program.run("convert", file, gptq, "--to", "gptq").code()).isZero();
+        run[1] = gptq;
+        assertThat(Program.run(run).out()).isEqualTo(expected);
+
+        Path plain = folder.resolve("source");
+        Path bin =
+                TorchModels.write(plain.resolve("model.safetensors"), plain.resolve("pytorch_model.bin"), name -> name);
+        Files.delete(plain.resolve("model.safetensors"));
+        run[1] = plain;
+        String floats = Program.run(run).out();
+        run[1] = bin;
+        assertThat(Program.run(run).out()).isEqualTo(floats).isNotBlank();
+        for (Path named : new Path[] {plain, bin}) {
+            var whole = Program.run("inspect", named);
+            assertThat(whole.code()).as(whole.toString()).isZero();
+            assertThat(whole.out()).contains("pytorch_model.bin").doesNotContain("cannot run", "not part of the model");
+        }
+        var quantized =
+                Program.run("quantize", bin, "--out", folder.resolve("again"), "--method", "rtn", "--group-size", 32);
+        assertThat(quantized.code()).as(quantized.toString()).isZero();
+
+        Path alone = Files.copy(bin, folder.resolve("alone.bin"));
+        assertThat(Program.run("run", alone, "--prompt", "x").err()).contains("put the model's config.json");
     }
 
     private Path quantized() {

@@ -48,6 +48,17 @@ public final class Checkpoints {
     }
 
     /**
+     * Where a model's tokenizer, templates and settings lie: beside a file of PyTorch; else in the folder, or the GGUF
+     * file, itself.
+     *
+     * @param model as {@link #located} gives it
+     */
+    public static Path folder(Path model) {
+        Path parent = isPickle(model) ? model.toAbsolutePath().getParent() : null;
+        return parent == null ? model : parent;
+    }
+
+    /**
      * Opens a model folder in Hugging Face's form, {@code config.json} and safetensors or files of PyTorch, plain or
      * packed, or {@code awq4j.packed} in their place; or one file of PyTorch with {@code config.json} beside it; or a GGUF
      * file, of a model in several parts any of them, or a folder with one. Safetensors are preferred where both are.
@@ -64,8 +75,7 @@ public final class Checkpoints {
             return GgufCheckpoint.open(path);
         }
         if (isPickle(path)) {
-            Path folder = path.toAbsolutePath().getParent();
-            return open(path, folder == null ? path : folder);
+            return open(path, folder(path));
         }
         if (!Files.isDirectory(path)) {
             throw new MalformedFileException(
@@ -98,12 +108,15 @@ public final class Checkpoints {
     }
 
     /**
-     * The tensors of a model folder without its configuration: safetensors, else files of PyTorch; empty if it has
-     * neither.
+     * The tensors of a model without its configuration: of a folder safetensors, else files of PyTorch, empty if it has
+     * neither; of a file of PyTorch those in it.
      *
      * @throws MalformedFileException if a file is not what it should be
      */
     public static Optional<TensorFolder> tensors(Path folder) {
+        if (isPickle(folder)) {
+            return Optional.of(PickleFolder.of(folder(folder), folder));
+        }
         if (SafetensorsFolder.present(folder)) {
             return Optional.of(SafetensorsFolder.open(folder));
         }
@@ -112,7 +125,7 @@ public final class Checkpoints {
 
     /** Whether {@link #tensors} finds any. */
     public static boolean hasTensors(Path folder) {
-        return SafetensorsFolder.present(folder) || PickleFolder.present(folder);
+        return isPickle(folder) || SafetensorsFolder.present(folder) || PickleFolder.present(folder);
     }
 
     private static Config config(Path folder) {

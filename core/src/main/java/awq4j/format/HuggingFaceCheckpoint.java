@@ -33,7 +33,8 @@ final class HuggingFaceCheckpoint implements Checkpoint {
     static HuggingFaceCheckpoint open(Path folder, Config config, TensorFolder tensors) {
         boolean opened = false;
         try {
-            Optional<QuantizationConfig> quantization = QuantizationConfig.of(folder, config);
+            Optional<QuantizationConfig> quantization =
+                    QuantizationConfig.of(folder, config).or(() -> UnstatedPacking.of(tensors));
             var checkpoint = new HuggingFaceCheckpoint(folder, config, quantization, tensors);
             opened = true;
             return checkpoint;

@@ -48,7 +48,7 @@ public final class MeasuredModel implements AutoCloseable {
         Optional<PackedFile> packed = Optional.empty();
         try {
             packed = PackedModel.beside(checkpoint, backend);
-            return new MeasuredModel(folder, checkpoint, packed, backend);
+            return new MeasuredModel(Checkpoints.folder(folder), checkpoint, packed, backend);
         } catch (RuntimeException | Error e) {
             packed.ifPresent(PackedFile::close);
             checkpoint.close();

@@ -8,6 +8,7 @@ import awq4j.format.Checkpoints;
 import awq4j.format.Config;
 import awq4j.format.UnsupportedModelException;
 import awq4j.format.gptq.GptqPacking;
+import awq4j.format.pickle.TorchModels;
 import awq4j.format.safetensors.SafetensorsFile;
 import awq4j.format.safetensors.SafetensorsWriter;
 import awq4j.format.safetensors.SafetensorsWriter.Source;
@@ -339,6 +340,30 @@ class ConversionTest {
         Path fast = convertLossy(biased, "awq-gemv-fast");
         assertThat(errorBetween(biased, fast)).isZero();
         assertThat(relative(logits(fast), logits(biased))).isPositive().isLessThan(ROUNDED_HEAD);
+    }
+
+    /** llm-awq saves weights alone, without a word on what they are. */
+    @ParameterizedTest
+    @ValueSource(strings = {"awq-gemv-fast llama_tiny", "awq-gemv-fast opt_tiny", "awq-gemv llama_tiny"})
+    void filesOfLlmAwqAreModels(String formAndModel) throws IOException {
+        String[] words = formAndModel.split(" ", -1);
+        Path awq = GoldenFiles.path("quantization/" + words[1] + "/autoawq_gemm_ckpt");
+        Path converted = convert(awq, words[0]);
+        Path original = ModelFolders.copy("quantization/" + words[1], folder.resolve("original"));
+        Path file = TorchModels.write(
+                converted.resolve("model.safetensors"),
+                original.resolve("tiny-w4-g128-awq-v2.pt"),
+                name -> words[0].equals("awq-gemv") ? name : name.replace(".qzeros", ".scaled_zeros"));
+        try (Checkpoint checkpoint = Checkpoints.open(file)) {
+            var stated = checkpoint.quantization().orElseThrow();
+            assertThat(stated.groupSize()).isEqualTo(128);
+            assertThat(stated.version()).isEqualTo(words[0].equals("awq-gemv") ? "gemv" : "gemv_fast");
+        }
+        assertThat(logits(file)).isEqualTo(logits(awq));
+        assertSameTensors(convert(file, "awq-gemm"), awq);
+        try (Checkpoint plain = Checkpoints.open(original)) {
+            assertThat(plain.quantization()).as("the folder's own weights").isEmpty();
+        }
     }
 
     private static float[] logits(Path model) {
