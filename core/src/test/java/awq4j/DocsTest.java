@@ -3,6 +3,7 @@ package awq4j;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import awq4j.model.ModelFamily;
+import awq4j.model.ModelFamily.Use;
 import awq4j.model.family.Families;
 import awq4j.testing.Layers;
 import awq4j.testing.Markdown;
@@ -10,6 +11,7 @@ import awq4j.testing.Repository;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.List;
 import java.util.TreeSet;
 import java.util.stream.Collectors;
@@ -49,12 +51,21 @@ class DocsTest {
     @Test
     void readmeShowsTheFamiliesAndNoOther() throws IOException {
         List<String> rows = Families.all().stream().map(DocsTest::row).toList();
+        assertThat(read("README.md")).contains(HEADING);
         assertThat(read("README.md")
                         .lines()
                         .filter(line -> line.contains("ForCausalLM`") || line.contains("HeadModel`")))
                 .containsExactlyElementsOf(rows);
     }
 
+    private static final String HEADING =
+            "| Family | Architectures in `config.json` | Models, for example | Compared with |"
+                    + Arrays.stream(Use.values())
+                            .map(use -> " " + use.label() + " |")
+                            .collect(Collectors.joining())
+                    + "\n|---|---|---|---|" + ":-:|".repeat(Use.values().length) + "\n";
+
+    /** {@code FamilyUsesTest} proves the marks. */
     private static String row(ModelFamily family) {
         String architectures = new TreeSet<>(family.architectures())
                 .stream().map(name -> "`" + name + "`").collect(Collectors.joining(", "));
@@ -62,7 +73,10 @@ class DocsTest {
             case TRANSFORMERS -> "transformers";
             case DEFINITION -> "its definition";
         };
-        return "| " + family.title() + " | " + architectures + " | " + family.models() + " | " + proof + " |";
+        String uses = Arrays.stream(Use.values())
+                .map(use -> family.uses().contains(use) ? " ✓ |" : " – |")
+                .collect(Collectors.joining());
+        return "| " + family.title() + " | " + architectures + " | " + family.models() + " | " + proof + " |" + uses;
     }
 
     @ParameterizedTest

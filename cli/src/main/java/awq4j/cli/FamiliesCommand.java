@@ -8,6 +8,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeSet;
+import java.util.stream.Collectors;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 
@@ -37,7 +38,7 @@ final class FamiliesCommand implements Runnable {
         }
     }
 
-    /** Two lines a family: its architectures, and models of it. */
+    /** Three lines a family: its architectures, models of it, and what can be done with them. */
     private static List<String> lines(Style style) {
         var lines = new ArrayList<String>();
         boolean own = false;
@@ -49,8 +50,10 @@ final class FamiliesCommand implements Runnable {
                     + " ".repeat(Math.max(1, LABEL - title.length()))
                     + String.join(", ", new TreeSet<>(family.architectures())));
             lines.add(" ".repeat(LABEL) + family.models());
+            lines.add(style.dim(" ".repeat(LABEL) + uses(family)));
         }
         lines.add("");
+        lines.add("Run, quantize: plain models. AWQ, GPTQ, GGUF: what these tools made is read.");
         lines.add("Compared with what transformers computes from the same weights: logits within");
         lines.add("1e-4, the same greedy text.");
         if (own) {
@@ -59,12 +62,17 @@ final class FamiliesCommand implements Runnable {
         return lines;
     }
 
+    private static String uses(ModelFamily family) {
+        return family.uses().stream().map(ModelFamily.Use::label).collect(Collectors.joining(", "));
+    }
+
     private static Map<String, Object> facts(ModelFamily family) {
         var facts = new LinkedHashMap<String, Object>();
         facts.put("family", family.title());
         facts.put("architectures", new TreeSet<>(family.architectures()));
         facts.put("models", family.models());
         facts.put("compared_with", comparedWith(family));
+        facts.put("uses", family.uses().stream().map(ModelFamily.Use::label).toList());
         return facts;
     }
 

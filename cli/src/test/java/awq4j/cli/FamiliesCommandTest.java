@@ -14,7 +14,7 @@ import tools.jackson.databind.json.JsonMapper;
 
 class FamiliesCommandTest {
     @Test
-    void everyFamilyHasTwoLines() {
+    void everyFamilyHasThreeLines() {
         var program = Program.run("families");
         assertThat(program.code()).isZero();
         assertThat(program.err()).isEmpty();
@@ -22,7 +22,8 @@ class FamiliesCommandTest {
             assertThat(program.out())
                     .containsPattern("(?m)^\\Q" + family.title() + "\\E( \\*)? +\\Q"
                             + String.join(", ", new TreeSet<>(family.architectures())) + "\\E\n {13}\\Q"
-                            + family.models() + "\\E$");
+                            + family.models() + "\\E\n {13}run, quantize, AWQ, GPTQ"
+                            + (family.uses().contains(ModelFamily.Use.GGUF) ? ", GGUF$" : "$"));
         }
         assertThat(program.out().lines()).allSatisfy(line -> assertThat(line).hasSizeLessThanOrEqualTo(Screen.WIDTH));
     }
@@ -36,5 +37,6 @@ class FamiliesCommandTest {
         assertThat(json.get(0).path("family").asString()).isEqualTo("Llama");
         assertThat(json.get(0).path("architectures").get(1).asString()).isEqualTo("LlamaForCausalLM");
         assertThat(json.get(0).path("compared_with").asString()).isEqualTo("transformers");
+        assertThat(json.get(0).path("uses").size()).isEqualTo(5);
     }
 }
