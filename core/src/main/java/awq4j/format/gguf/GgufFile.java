@@ -3,16 +3,10 @@ package awq4j.format.gguf;
 import static awq4j.format.gguf.ByteCursor.shown;
 
 import awq4j.format.MalformedFileException;
+import awq4j.format.MappedFile;
 import awq4j.format.UnsupportedModelException;
-import java.io.IOException;
-import java.io.UncheckedIOException;
-import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
-import java.nio.channels.FileChannel;
-import java.nio.channels.FileChannel.MapMode;
-import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardOpenOption;
 import java.util.Map;
 
 /**
@@ -32,17 +26,12 @@ public final class GgufFile implements AutoCloseable {
     /** How a Git LFS pointer begins, {@code vers}: what a clone without LFS leaves in place of a file. */
     private static final int LFS_POINTER = 0x73726576;
 
-    private final Path path;
-    private final Arena arena;
-    private final MemorySegment memory;
+    private final MappedFile mapped;
     private final GgufMetadata metadata;
     private final Map<String, GgufTensor> tensors;
 
-    private GgufFile(
-            Path path, Arena arena, MemorySegment memory, GgufMetadata metadata, Map<String, GgufTensor> tensors) {
-        this.path = path;
-        this.arena = arena;
-        this.memory = memory;
+    private GgufFile(MappedFile mapped, GgufMetadata metadata, Map<String, GgufTensor> tensors) {
+        this.mapped = mapped;
         this.metadata = metadata;
         this.tensors = tensors;
     }
@@ -54,29 +43,18 @@ public final class GgufFile implements AutoCloseable {
      * @throws UnsupportedModelException if it is of another version or byte order
      */
     public static GgufFile open(Path path) {
-        Arena arena = Arena.ofShared();
-        boolean opened = false;
-        try (FileChannel channel = FileChannel.open(path, StandardOpenOption.READ)) {
-            if (Files.isDirectory(path)) {
-                throw new MalformedFileException(path, -1, "expected a file, found a folder");
-            }
-            MemorySegment memory = channel.map(MapMode.READ_ONLY, 0, channel.size(), arena);
-            var cursor = new ByteCursor(path, memory, 0);
-            checkBeginning(path, cursor);
-            long tensorCount = cursor.count(TensorList.LEAST_BYTES, "tensors");
-            long keyCount = cursor.count(Long.BYTES + 1 + Integer.BYTES + 1, "keys");
-            GgufMetadata metadata = GgufMetadata.read(path, memory, cursor, keyCount);
-            Map<String, GgufTensor> tensors = TensorList.read(path, memory, cursor, metadata, tensorCount);
-            var file = new GgufFile(path, arena, memory, metadata, tensors);
-            opened = true;
-            return file;
-        } catch (IOException e) {
-            throw new UncheckedIOException(path + ": " + e.getMessage(), e);
-        } finally {
-            if (!opened) {
-                arena.close();
-            }
-        }
+        return MappedFile.open(path, GgufFile::read);
+    }
+
+    private static GgufFile read(MappedFile mapped) {
+        Path path = mapped.path();
+        MemorySegment memory = mapped.memory();
+        var cursor = new ByteCursor(path, memory, 0);
+        checkBeginning(path, cursor);
+        long tensorCount = cursor.count(TensorList.LEAST_BYTES, "tensors");
+        long keyCount = cursor.count(Long.BYTES + 1 + Integer.BYTES + 1, "keys");
+        GgufMetadata metadata = GgufMetadata.read(path, memory, cursor, keyCount);
+        return new GgufFile(mapped, metadata, TensorList.read(path, memory, cursor, metadata, tensorCount));
     }
 
     private static void checkBeginning(Path path, ByteCursor cursor) {
@@ -110,7 +88,7 @@ public final class GgufFile implements AutoCloseable {
 
     /** The file. */
     public Path path() {
-        return path;
+        return mapped.path();
     }
 
     /** Its keys and values, readable until {@link #close}. */
@@ -132,19 +110,17 @@ public final class GgufFile implements AutoCloseable {
     public MemorySegment data(String name) {
         GgufTensor tensor = tensors.get(name);
         if (tensor == null) {
-            throw new IllegalArgumentException(path.getFileName() + " has no tensor " + name);
+            throw new IllegalArgumentException(path().getFileName() + " has no tensor " + name);
         }
         if (tensor.type() == null) {
-            throw new UnsupportedModelException(path.getFileName() + ": tensor " + shown(name) + " is of "
+            throw new UnsupportedModelException(path().getFileName() + ": tensor " + shown(name) + " is of "
                     + tensor.typeName() + ", which is not known");
         }
-        return memory.asSlice(tensor.offset(), tensor.sizeBytes());
+        return mapped.memory().asSlice(tensor.offset(), tensor.sizeBytes());
     }
 
     @Override
     public void close() {
-        if (arena.scope().isAlive()) {
-            arena.close();
-        }
+        mapped.close();
     }
 }

@@ -1,6 +1,7 @@
 package awq4j.format.pickle;
 
 import awq4j.format.MalformedFileException;
+import awq4j.format.MappedFile;
 import awq4j.format.TensorFile;
 import awq4j.format.UnsupportedModelException;
 import awq4j.format.pickle.PickleValue.TensorView;
@@ -10,13 +11,8 @@ import awq4j.tensor.Tensor;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.UncheckedIOException;
-import java.lang.foreign.Arena;
-import java.lang.foreign.MemorySegment;
-import java.nio.channels.FileChannel;
-import java.nio.channels.FileChannel.MapMode;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardOpenOption;
 import java.util.Map;
 import java.util.Set;
 
@@ -28,15 +24,13 @@ import java.util.Set;
  * built or called that the file names: see {@link PickleValue} for what it can hold. Safe for use by several threads.
  */
 public final class PickleFile implements TensorFile {
-    private final Path path;
-    private final Arena arena;
+    private final MappedFile mapped;
     private final PickleValue root;
     private final Map<String, TensorView> stateDict;
     private final TensorStore store;
 
-    private PickleFile(Path path, Arena arena, PickleValue root, TensorStore store) {
-        this.path = path;
-        this.arena = arena;
+    private PickleFile(MappedFile mapped, PickleValue root, TensorStore store) {
+        this.mapped = mapped;
         this.root = root;
         this.store = store;
         this.stateDict = StateDict.of(root);
@@ -61,30 +55,19 @@ public final class PickleFile implements TensorFile {
      * @throws UnsupportedModelException if its entries are compressed, or its numbers big-endian
      */
     public static PickleFile open(Path path) {
-        Arena arena = Arena.ofShared();
-        boolean opened = false;
-        try (FileChannel channel = FileChannel.open(path, StandardOpenOption.READ)) {
-            if (Files.isDirectory(path)) {
-                throw new MalformedFileException(path, -1, "expected a file, found a folder");
-            }
-            MemorySegment all = channel.map(MapMode.READ_ONLY, 0, channel.size(), arena);
-            Container container = Container.read(path, all);
-            var file = new PickleFile(path, arena, container.root(), new TensorStore(path, all, container.places()));
-            opened = true;
-            return file;
-        } catch (IOException e) {
-            throw new UncheckedIOException(path + ": " + e.getMessage(), e);
-        } finally {
-            if (!opened) {
-                arena.close();
-            }
-        }
+        return MappedFile.open(path, PickleFile::read);
+    }
+
+    private static PickleFile read(MappedFile mapped) {
+        Container container = Container.read(mapped.path(), mapped.memory());
+        return new PickleFile(
+                mapped, container.root(), new TensorStore(mapped.path(), mapped.memory(), container.places()));
     }
 
     /** The file. */
     @Override
     public Path path() {
-        return path;
+        return mapped.path();
     }
 
     /** All that was saved. */
@@ -144,15 +127,13 @@ public final class PickleFile implements TensorFile {
     private TensorView view(String name) {
         TensorView view = stateDict.get(name);
         if (view == null) {
-            throw new IllegalArgumentException(path.getFileName() + " has no tensor " + name);
+            throw new IllegalArgumentException(path().getFileName() + " has no tensor " + name);
         }
         return view;
     }
 
     @Override
     public void close() {
-        if (arena.scope().isAlive()) {
-            arena.close();
-        }
+        mapped.close();
     }
 }

@@ -1,22 +1,16 @@
 package awq4j.format.safetensors;
 
 import awq4j.format.MalformedFileException;
+import awq4j.format.MappedFile;
 import awq4j.format.TensorFile;
 import awq4j.format.UnsupportedModelException;
 import awq4j.tensor.DType;
 import awq4j.tensor.Shape;
 import awq4j.tensor.Tensor;
-import java.io.IOException;
-import java.io.UncheckedIOException;
-import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
-import java.nio.ByteBuffer;
+import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
-import java.nio.channels.FileChannel;
-import java.nio.channels.FileChannel.MapMode;
-import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardOpenOption;
 import java.util.Map;
 import java.util.Set;
 import java.util.stream.Collectors;
@@ -32,17 +26,17 @@ public final class SafetensorsFile implements TensorFile {
     /** The bound that the reference library sets too: no real header comes near it. */
     static final long MAX_HEADER_BYTES = 100_000_000;
 
+    private static final ValueLayout.OfLong LONG = ValueLayout.JAVA_LONG_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
+
     /** How a Git LFS pointer begins, {@code version }, as a number: what a clone without LFS leaves in place of weights. */
     private static final long LFS_POINTER = 0x206e_6f69_7372_6576L;
 
-    private final Path path;
-    private final Arena arena;
+    private final MappedFile mapped;
     private final MemorySegment data;
     private final SafetensorsHeader header;
 
-    private SafetensorsFile(Path path, Arena arena, MemorySegment data, SafetensorsHeader header) {
-        this.path = path;
-        this.arena = arena;
+    private SafetensorsFile(MappedFile mapped, MemorySegment data, SafetensorsHeader header) {
+        this.mapped = mapped;
         this.data = data;
         this.header = header;
     }
@@ -53,59 +47,39 @@ public final class SafetensorsFile implements TensorFile {
      * @throws MalformedFileException if it is not a safetensors file, or its header promises what the file has not
      */
     public static SafetensorsFile open(Path path) {
-        Arena arena = Arena.ofShared();
-        boolean opened = false;
-        try (FileChannel channel = FileChannel.open(path, StandardOpenOption.READ)) {
-            if (Files.isDirectory(path)) {
-                throw new MalformedFileException(path, -1, "expected a file, found a folder");
-            }
-            long size = channel.size();
-            if (size < 8) {
-                throw new MalformedFileException(
-                        path, 0, "expected a header length of 8 bytes, file has " + size + " bytes");
-            }
-            long length = read(channel, path, 0, 8).getLong(0);
-            if (length == LFS_POINTER) {
-                throw new MalformedFileException(
-                        path, 0, "is a Git LFS pointer, not the file it points to; fetch that with \"git lfs pull\"");
-            }
-            if (length < 2 || length > MAX_HEADER_BYTES) {
-                throw new MalformedFileException(
-                        path, 0, "header length " + Long.toUnsignedString(length) + " is not in [2, 100000000]");
-            }
-            if (length > size - 8) {
-                throw new MalformedFileException(
-                        path, 8, "header takes " + length + " bytes, file has " + (size - 8) + " behind its length");
-            }
-            byte[] json = read(channel, path, 8, (int) length).array();
-            var header = SafetensorsHeader.parse(path, json, size - 8 - length);
-            MemorySegment data = channel.map(MapMode.READ_ONLY, 8 + length, size - 8 - length, arena);
-            var file = new SafetensorsFile(path, arena, data, header);
-            opened = true;
-            return file;
-        } catch (IOException e) {
-            throw new UncheckedIOException(path + ": " + e.getMessage(), e);
-        } finally {
-            if (!opened) {
-                arena.close();
-            }
-        }
+        return MappedFile.open(path, SafetensorsFile::read);
     }
 
-    private static ByteBuffer read(FileChannel channel, Path path, long from, int length) throws IOException {
-        ByteBuffer buffer = ByteBuffer.allocate(length).order(ByteOrder.LITTLE_ENDIAN);
-        while (buffer.hasRemaining()) {
-            if (channel.read(buffer, from + buffer.position()) < 0) {
-                throw new MalformedFileException(path, from + buffer.position(), "file ends here while being read");
-            }
+    private static SafetensorsFile read(MappedFile mapped) {
+        Path path = mapped.path();
+        MemorySegment memory = mapped.memory();
+        long size = memory.byteSize();
+        if (size < 8) {
+            throw new MalformedFileException(
+                    path, 0, "expected a header length of 8 bytes, file has " + size + " bytes");
         }
-        return buffer;
+        long length = memory.get(LONG, 0);
+        if (length == LFS_POINTER) {
+            throw new MalformedFileException(
+                    path, 0, "is a Git LFS pointer, not the file it points to; fetch that with \"git lfs pull\"");
+        }
+        if (length < 2 || length > MAX_HEADER_BYTES) {
+            throw new MalformedFileException(
+                    path, 0, "header length " + Long.toUnsignedString(length) + " is not in [2, 100000000]");
+        }
+        if (length > size - 8) {
+            throw new MalformedFileException(
+                    path, 8, "header takes " + length + " bytes, file has " + (size - 8) + " behind its length");
+        }
+        byte[] json = memory.asSlice(8, length).toArray(ValueLayout.JAVA_BYTE);
+        var header = SafetensorsHeader.parse(path, json, size - 8 - length);
+        return new SafetensorsFile(mapped, memory.asSlice(8 + length), header);
     }
 
     /** The file. */
     @Override
     public Path path() {
-        return path;
+        return mapped.path();
     }
 
     /** The free-form strings of {@code __metadata__}, in file order; empty if there are none. */
@@ -149,7 +123,7 @@ public final class SafetensorsFile implements TensorFile {
         var entry = entry(name);
         DType dtype = entry.dtype();
         if (dtype == null) {
-            throw new UnsupportedModelException(path.getFileName() + ": tensor " + name + " has element type "
+            throw new UnsupportedModelException(path().getFileName() + ": tensor " + name + " has element type "
                     + entry.dtypeName() + "; supported: "
                     + java.util.Arrays.stream(DType.values()).map(Enum::name).collect(Collectors.joining(", ")));
         }
@@ -159,15 +133,13 @@ public final class SafetensorsFile implements TensorFile {
     private SafetensorsHeader.Entry entry(String name) {
         var entry = header.entries().get(name);
         if (entry == null) {
-            throw new IllegalArgumentException(path.getFileName() + " has no tensor " + name);
+            throw new IllegalArgumentException(path().getFileName() + " has no tensor " + name);
         }
         return entry;
     }
 
     @Override
     public void close() {
-        if (arena.scope().isAlive()) {
-            arena.close();
-        }
+        mapped.close();
     }
 }
