@@ -219,12 +219,12 @@ public final class GgufWriter {
         }
         keyCount++;
         string(keys, key);
-        keys.writeBytes(ints(kind.ordinal()));
+        keys.writeBytes(ints(kind.number()));
         return keys;
     }
 
     private void array(String key, ValueKind kind, int length) {
-        key(key, ValueKind.ARRAY).writeBytes(ints(kind.ordinal()));
+        key(key, ValueKind.ARRAY).writeBytes(ints(kind.number()));
         keys.writeBytes(longs(length));
     }
 

@@ -2,6 +2,7 @@ package awq4j.format.gguf;
 
 import awq4j.format.MalformedFileException;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.Locale;
 
 /** Types of metadata values; a file names them by their position here. */
@@ -24,6 +25,11 @@ enum ValueKind {
 
     ValueKind(int leastBytes) {
         this.leastBytes = leastBytes;
+    }
+
+    /** The number by which a file names it. */
+    int number() {
+        return List.of(values()).indexOf(this);
     }
 
     /** Bytes that a value takes, or takes at least. */

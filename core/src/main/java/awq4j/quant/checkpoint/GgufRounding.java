@@ -125,7 +125,7 @@ record GgufRounding(GgmlType type) {
                 if (to.storageBits() == 8) {
                     codes[at + column] = (byte) code;
                 } else {
-                    codes[at + column / 2] |= (byte) (code << 4 * (column & 1));
+                    codes[at + column / 2] |= (byte) (code << (4 * (column & 1)));
                 }
             }
             return true;

@@ -108,7 +108,7 @@ final class GgufTarget implements ConversionTarget {
             return Held.exactly(inFloat32(weight));
         }
         boolean kept = dense && type != GgmlType.F16 && type != GgmlType.Q8_0 && matrix.place() == Place.OUTER;
-        if (kept || weight.layout().equals(new Dense(DType.F16)) && type == GgmlType.F16) {
+        if (kept || (weight.layout().equals(new Dense(DType.F16)) && type == GgmlType.F16)) {
             return Held.exactly(weight);
         }
         if (type == GgmlType.F16) {

@@ -1,7 +1,6 @@
 package awq4j.tokenizer.gguf;
 
 import awq4j.tokenizer.json.JsonParts;
-import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
 import java.util.stream.Collectors;
@@ -15,9 +14,9 @@ import tools.jackson.databind.node.ObjectNode;
  * that of the first model cut so; a {@code tokenizer.json} spells the steps out. The first name of each is the one that is
  * written.
  */
-enum WordRules {
+final class WordRules {
     /** Letters, digits, other signs, each with a space in front; English endings. */
-    GPT2(
+    static final WordRules GPT2 = new WordRules(
             false,
             List.of(words()),
             "gpt-2",
@@ -27,11 +26,13 @@ enum WordRules {
             "gigachat",
             "roberta-bpe",
             "jais",
-            "trillion"),
+            "trillion");
+
     /** The same over composed characters, as GPT-NeoX, MPT and OLMo. */
-    NEOX(true, List.of(words()), "mpt", "olmo"),
+    static final WordRules NEOX = new WordRules(true, List.of(words()), "mpt", "olmo");
+
     /** As GPT-2, each digit by itself. */
-    DIGITS(
+    static final WordRules DIGITS = new WordRules(
             false,
             List.of(digits(), words()),
             "starcoder",
@@ -40,9 +41,10 @@ enum WordRules {
             "smollm",
             "codeshell",
             "exaone",
-            "minerva-7b"),
+            "minerva-7b");
+
     /** As GPT-4 with up to three digits together, where a word of the vocabulary is one token without any merges. */
-    LLAMA3(
+    static final WordRules LLAMA3 = new WordRules(
             false,
             List.of(split(Patterns.GPT4.formatted("{1,3}")), bytes()),
             "llama-bpe",
@@ -52,45 +54,56 @@ enum WordRules {
             "falcon-h1",
             "pixtral",
             "midm-2.0",
-            "lfm2"),
+            "lfm2");
+
     /** The same by merges alone. */
-    GPT4(false, List.of(split(Patterns.GPT4.formatted("{1,3}")), bytes()), "smaug-bpe", "dbrx"),
+    static final WordRules GPT4 =
+            new WordRules(false, List.of(split(Patterns.GPT4.formatted("{1,3}")), bytes()), "smaug-bpe", "dbrx");
+
     /** As GPT-4 with each digit by itself, over composed characters. */
-    QWEN2(
+    static final WordRules QWEN2 = new WordRules(
             true,
             List.of(split(Patterns.GPT4.formatted("")), bytes()),
             "qwen2",
             "deepseek-r1-qwen",
             "stablelm2",
             "megrez",
-            "hunyuan"),
+            "hunyuan");
+
     /** Words change with the case of their letters, each digit by itself: Mistral since Nemo. */
-    TEKKEN(false, List.of(split(Patterns.TEKKEN), bytes()), "tekken"),
+    static final WordRules TEKKEN = new WordRules(false, List.of(split(Patterns.TEKKEN), bytes()), "tekken");
+
     /** The same with English endings and up to three digits together: GPT-4o. */
-    GPT4O(false, List.of(split(Patterns.GPT4O), bytes()), "gpt-4o", "llama4"),
+    static final WordRules GPT4O = new WordRules(false, List.of(split(Patterns.GPT4O), bytes()), "gpt-4o", "llama4");
+
     /** Signs, words as GPT-2, digits in threes. */
-    FALCON(
+    static final WordRules FALCON = new WordRules(
             false,
             List.of(
                     JsonParts.typed("Punctuation").put("behavior", "Contiguous"),
                     words(),
                     JsonParts.typed("Digits").put("individual_digits", false),
                     split("[0-9][0-9][0-9]")),
-            "falcon"),
+            "falcon");
+
     /** Anything between white space and the signs that end sentences. */
-    BLOOM(false, List.of(split(" ?[^(\\s|[.,!?…。，、।۔،])]+"), bytes()), "bloom", "poro-chat", "gpt3-finnish");
+    static final WordRules BLOOM = new WordRules(
+            false, List.of(split(" ?[^(\\s|[.,!?…。，、।۔،])]+"), bytes()), "bloom", "poro-chat", "gpt3-finnish");
+
+    private static final List<WordRules> ALL =
+            List.of(GPT2, NEOX, DIGITS, LLAMA3, GPT4, QWEN2, TEKKEN, GPT4O, FALCON, BLOOM);
 
     private final boolean composed;
     private final List<ObjectNode> steps;
     private final List<String> names;
 
-    WordRules(boolean composed, List<ObjectNode> steps, String... names) {
+    private WordRules(boolean composed, List<ObjectNode> steps, String... names) {
         this.composed = composed;
         this.steps = steps;
         this.names = List.of(names);
     }
 
-    /** In a class of their own, which is there before the values are. */
+    /** In a class of their own, which is there before the rules are. */
     private static final class Patterns {
         static final String GPT4 = "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}%s"
                 + "| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+";
@@ -109,17 +122,12 @@ enum WordRules {
 
     /** The one of a name, empty if the name is not known. */
     static Optional<WordRules> named(String name) {
-        return Arrays.stream(values())
-                .filter(rules -> rules.names.contains(name))
-                .findFirst();
+        return ALL.stream().filter(rules -> rules.names.contains(name)).findFirst();
     }
 
     /** All names, for messages. */
     static String known() {
-        return Arrays.stream(values())
-                .flatMap(rules -> rules.names.stream())
-                .sorted()
-                .collect(Collectors.joining(", "));
+        return ALL.stream().flatMap(rules -> rules.names.stream()).sorted().collect(Collectors.joining(", "));
     }
 
     /**
@@ -131,9 +139,8 @@ enum WordRules {
      */
     static Optional<WordRules> of(JsonNode preTokenizer, boolean composed, boolean whole) {
         List<String> key = key(steps(preTokenizer).toList());
-        List<WordRules> same = Arrays.stream(values())
-                .filter(rules -> key(rules.steps).equals(key))
-                .toList();
+        List<WordRules> same =
+                ALL.stream().filter(rules -> key(rules.steps).equals(key)).toList();
         return same.stream()
                 .filter(rules -> rules.composed == composed && rules.takesWholeWords() == whole)
                 .findFirst()
