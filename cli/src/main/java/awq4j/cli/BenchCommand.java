@@ -46,6 +46,9 @@ final class BenchCommand implements Callable<Integer> {
     @Mixin
     private CommonOptions common = new CommonOptions();
 
+    @Mixin
+    private BenchOptions bench = new BenchOptions();
+
     @Parameters(
             paramLabel = "MODEL",
             arity = "0..1",
@@ -105,13 +108,6 @@ final class BenchCommand implements Callable<Integer> {
     private @Nullable Integer depth;
 
     @Option(
-            names = "--runs",
-            paramLabel = "N",
-            defaultValue = "3",
-            description = "Runs that count, default ${DEFAULT-VALUE}; the median is reported.")
-    private int runs = 3;
-
-    @Option(
             names = "--kernels",
             paramLabel = "KIND",
             defaultValue = "auto",
@@ -125,18 +121,10 @@ final class BenchCommand implements Callable<Integer> {
             description = "How keys and values are kept: ${COMPLETION-CANDIDATES}; default ${DEFAULT-VALUE}.")
     private KvPrecision kv = KvPrecision.F16;
 
-    @Option(
-            names = "--read-region",
-            paramLabel = "MIB",
-            description = "Memory to measure reads from; default: what a token reads, at least 1024.")
-    private @Nullable Integer readRegion;
-
-    @Option(names = "--child", hidden = true, description = "Says its steps, and the result only as JSON.")
-    private boolean child;
-
     @Override
     public Integer call() throws IOException, InterruptedException {
         common.checkJson();
+        bench.check();
         BenchSubject subject = subject();
         SpeedSettings settings = settings();
         List<SpeedPrecision> wanted = precisions.isEmpty() ? List.of(subject.usual()) : precisions;
@@ -157,7 +145,7 @@ final class BenchCommand implements Callable<Integer> {
             BenchSubject subject, SpeedPrecision precision, int count, SpeedSettings settings, boolean oneOfMany)
             throws IOException, InterruptedException {
         Screen screen = common.screen();
-        if (child) {
+        if (bench.child()) {
             return measure(subject, precision, count, settings, BenchChild.steps(screen, common.interruption()));
         }
         String what = subject.name() + " in " + precision.label()
@@ -201,9 +189,10 @@ final class BenchCommand implements Callable<Integer> {
             }
         }
         try {
-            long least = readRegion == null ? SpeedSettings.REGION_BYTES : (long) readRegion << 20;
-            long most = readRegion == null ? Math.max(64 << 20, Memory.read().available() / 4) : least;
-            return new SpeedSettings(prompt, generate, depth == null ? prompt : depth, runs, kv, least, most);
+            long least = bench.readBytes(SpeedSettings.REGION_BYTES);
+            long most = bench.readBytes(Math.max(64 << 20, Memory.read().available() / 4));
+            int at = depth == null ? prompt : depth;
+            return new SpeedSettings(prompt, generate, at, bench.runs(), kv, least, most);
         } catch (IllegalArgumentException e) {
             throw common.wrongUsage("--" + e.getMessage());
         }
@@ -219,7 +208,8 @@ final class BenchCommand implements Callable<Integer> {
     /** The command line for one of several configurations. */
     private List<String> arguments(SpeedPrecision precision, int count) {
         var arguments = new ArrayList<String>();
-        arguments.addAll(List.of("bench", "--child"));
+        arguments.add("bench");
+        arguments.addAll(bench.arguments());
         if (model != null) {
             arguments.add(model.toString());
         }
@@ -232,15 +222,12 @@ final class BenchCommand implements Callable<Integer> {
         if (groupSize != null) {
             arguments.addAll(List.of("--group-size", groupSize.toString()));
         }
-        if (readRegion != null) {
-            arguments.addAll(List.of("--read-region", readRegion.toString()));
-        }
         if (depth != null) {
             arguments.addAll(List.of("--depth", depth.toString()));
         }
         arguments.addAll(List.of("--precision", precision.label(), "--threads", String.valueOf(count)));
         arguments.addAll(List.of("--prompt", String.valueOf(prompt), "--generate", String.valueOf(generate)));
-        arguments.addAll(List.of("--runs", String.valueOf(runs), "--kernels", lower(kernels), "--kv", lower(kv)));
+        arguments.addAll(List.of("--kernels", lower(kernels), "--kv", lower(kv)));
         return arguments;
     }
 
@@ -252,7 +239,7 @@ final class BenchCommand implements Callable<Integer> {
         Screen screen = common.screen();
         BenchMachine machine = BenchMachine.read();
         var report = new BenchReport(rows, screen.outStyle());
-        if (!child) {
+        if (!bench.child()) {
             report.lines(machine).forEach(screen::say);
             report.doubts().forEach(doubt -> screen.remark("awq4j: " + doubt));
         }

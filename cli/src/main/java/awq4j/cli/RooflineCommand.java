@@ -5,6 +5,7 @@ import awq4j.eval.speed.Roofline;
 import awq4j.eval.speed.RooflineMeasurement;
 import awq4j.eval.speed.RooflineMeasurement.Settings;
 import awq4j.eval.speed.SpeedPrecision;
+import awq4j.eval.speed.SpeedSettings;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -36,13 +37,14 @@ final class RooflineCommand implements Callable<Integer> {
     /** How a line begins in which a process says what it is about to measure. */
     private static final String STEP = "STEP ";
 
-    private static final int MEBIBYTE = 1 << 20;
-
     /** Warming up takes as much longer than a measurement. */
     private static final int WARM = 12;
 
     @Mixin
     private CommonOptions common = new CommonOptions();
+
+    @Mixin
+    private BenchOptions bench = new BenchOptions();
 
     @Option(
             names = "--html",
@@ -67,26 +69,11 @@ final class RooflineCommand implements Callable<Integer> {
     private int groupSize = 128;
 
     @Option(
-            names = "--read-region",
-            paramLabel = "MIB",
-            defaultValue = "1024",
-            description = "Memory to measure reads from, default ${DEFAULT-VALUE}; the weights of a kind of linear take"
-                    + " a quarter of it.")
-    private int readRegion = 1024;
-
-    @Option(
             names = "--time",
             paramLabel = "MILLIS",
             defaultValue = "60",
             description = "What one measurement takes at least, default ${DEFAULT-VALUE}.")
     private int millis = 60;
-
-    @Option(
-            names = "--runs",
-            paramLabel = "N",
-            defaultValue = "3",
-            description = "Measurements of which the median counts, default ${DEFAULT-VALUE}.")
-    private int runs = 3;
 
     @Option(
             names = "--precision",
@@ -97,29 +84,25 @@ final class RooflineCommand implements Callable<Integer> {
                     + " default ${DEFAULT-VALUE}.")
     private List<SpeedPrecision> precisions = List.of();
 
-    @Option(names = "--child", hidden = true, description = "Says its steps, and the result only as JSON.")
-    private boolean child;
-
     @Mixin
     private KernelOptions kernels = new KernelOptions();
 
     @Override
     public Integer call() throws IOException, InterruptedException {
-        positive("--group-size", groupSize);
-        positive("--read-region", readRegion);
-        positive("--time", millis);
-        positive("--runs", runs);
+        bench.check();
+        bench.positive("--group-size", groupSize);
+        bench.positive("--time", millis);
         kernels.cpu();
         common.checkJson();
         if (html != null) {
             JsonFile.requireFolder(html);
         }
         ModelShape wanted = ModelShape.of(shape);
-        long region = (long) readRegion * MEBIBYTE;
+        long region = bench.readBytes(SpeedSettings.REGION_BYTES);
         long nanos = millis * 1_000_000L;
-        var settings =
-                new Settings(kernels.cpu(), groupSize, Math.max(1, region / 4), region, WARM * nanos, nanos, runs);
-        if (child) {
+        var settings = new Settings(
+                kernels.cpu(), groupSize, Math.max(1, region / 4), region, WARM * nanos, nanos, bench.runs());
+        if (bench.child()) {
             Screen screen = common.screen();
             common.writeJson(RooflineMeasurement.run(wanted, precisions.getFirst(), settings, (kind, number, all) -> {
                 common.interruption().check();
@@ -151,10 +134,10 @@ final class RooflineCommand implements Callable<Integer> {
     }
 
     private List<String> arguments(SpeedPrecision precision) {
-        var arguments = new ArrayList<>(List.of("bench", "roofline", "--child", "--precision", precision.label()));
+        var arguments = new ArrayList<>(List.of("bench", "roofline", "--precision", precision.label()));
+        arguments.addAll(bench.arguments());
         arguments.addAll(List.of("--shape", shape, "--group-size", String.valueOf(groupSize)));
-        arguments.addAll(List.of("--read-region", String.valueOf(readRegion), "--time", String.valueOf(millis)));
-        arguments.addAll(List.of("--runs", String.valueOf(runs)));
+        arguments.addAll(List.of("--time", String.valueOf(millis)));
         arguments.addAll(kernels.arguments());
         return arguments;
     }
@@ -168,12 +151,6 @@ final class RooflineCommand implements Callable<Integer> {
         if (html != null) {
             JsonFile.writeText(html, RooflinePage.of(roofline, json, machine, common.commandLine()));
             screen.remark("awq4j: the picture is in " + html);
-        }
-    }
-
-    private void positive(String name, int value) {
-        if (value < 1) {
-            throw common.wrongUsage(name + " must be positive, was " + value);
         }
     }
 

@@ -135,6 +135,11 @@ class BenchCommandTest {
         assertThat(run("--group-size", 0).err()).contains("--group-size must be positive, or -1 for whole rows, was 0");
         assertThat(run("--threads", "1,-1").err()).contains("--threads must be in [0, 1024], was -1");
         assertThat(run("--generate", 0).err()).contains("--generate must be positive, was 0");
+        for (String option : List.of("--runs", "--read-region")) {
+            assertThat(Program.run("bench", "--shape", "llama-2-7b", option, 0).err())
+                    .contains(option + " must be positive, was 0");
+            assertThat(Program.run("bench", "roofline", option, 0).err()).contains(option + " must be positive, was 0");
+        }
         assertThat(run("--precision", "int4").err()).contains("'--precision' (TYPE)");
         assertThat(Program.run("bench", "--shape", "tinylama").err())
                 .contains("shape tinylama is neither one that is known (tinyllama-1.1b, ");
