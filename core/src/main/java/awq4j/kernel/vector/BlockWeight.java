@@ -289,6 +289,9 @@ final class BlockWeight extends TiledWeight {
             }
             floats[totals + g] = (float) (times * sum);
         }
+        if (rounds && type == GgufType.Q4_K) {
+            FourBits.chain(prepared.ints(), columns() / 2);
+        }
     }
 
     @Override
@@ -352,7 +355,7 @@ final class BlockWeight extends TiledWeight {
         switch (type) {
             case Q2_K -> TwoBits.integers(memory, at, stride, log, head, pieces, n, x, k, products, 0x30003);
             case Q3_K -> ThreeBits.integers(memory, at, stride, log, head, pieces, n, x, k, products, 1);
-            case Q4_K -> FourBits.integers(memory, at, stride, log, head, pieces, n, x, k, products, 0xf000f);
+            case Q4_K -> FourBits.integers(memory, at, stride, log, head, pieces, n, x, k, products);
             case Q5_0, Q5_1, Q5_K, Q6_K -> throw new IllegalStateException(type + " meets floats only");
         }
     }

@@ -19,7 +19,24 @@ final class FourBits {
     /** Bytes from a column of a tile to the next. */
     private static final long COLUMN = (long) Lanes.PAIR * Float.BYTES;
 
+    /** Codes in a half of a lane. */
+    private static final int LOADED = 4;
+
+    private static final VectorSpecies<Short> S = Lanes.ALL_SHORTS;
+    private static final int L = Lanes.COUNT;
+
+    /** For each half what its lower neighbour is to be multiplied by: 16, or 0 for the lowest code of a half. */
+    private static final short[] BELOW = below();
+
     private FourBits() {}
+
+    private static short[] below() {
+        short[] factors = new short[2 * L];
+        for (int i = 0; i < factors.length; i++) {
+            factors[i] = (short) (i / 2 % LOADED == 0 ? 0 : 16);
+        }
+        return factors;
+    }
 
     /**
      * Sums code * x over each block of some groups, for {@code 1 << log} vectors of rows and one token. The vectors'
@@ -107,11 +124,12 @@ final class FourBits {
     }
 
     /**
-     * As {@link #floats} in integers: a lane's halves multiply two columns at once. A product is at most 15 * 127, so the
-     * 16 of a block fit 16 bits.
+     * As {@link #floats} in integers: a lane's halves multiply two columns at once. Codes are neither masked nor taken
+     * apart: a half shifted down by a code's place still has the codes above it, and what they add is taken off again by
+     * the activations, which {@link #chain} has made ready. All of it modulo 2<sup>16</sup>, which is exact, since a
+     * product is at most 15 * 127 and the 16 of a block fit 16 bits.
      *
-     * @param x 8-bit activations in pairs of neighbouring columns, the even one in the lower half, from {@code k} on
-     * @param mask the lowest code of both halves of a lane
+     * @param x chained pairs of 8-bit activations, the even column in the lower half, from {@code k} on
      */
     static void integers(
             MemorySegment w,
@@ -123,87 +141,76 @@ final class FourBits {
             int n,
             int[] x,
             int k,
-            MemorySegment out,
-            int mask) {
+            MemorySegment out) {
         int shift = Integer.numberOfTrailingZeros(blocks);
         int streams = (1 << log) - 1;
-        IntVector m = IntVector.broadcast(I, mask);
         for (int e = 0, end = n << log; e < end; e++) {
             int i = e >> log;
             long o = at + (e & streams) * stride + i * (4 * B) + ((i >> shift) + 1L) * head;
             int p = k + i * 16;
-            ShortVector a = ShortVector.zero(Lanes.ALL_SHORTS);
-            ShortVector b = ShortVector.zero(Lanes.ALL_SHORTS);
-            IntVector v;
-            v = IntVector.fromMemorySegment(I, w, o, LE);
-            a = a.add(v.and(m)
-                    .reinterpretAsShorts()
-                    .mul(IntVector.broadcast(I, x[p]).reinterpretAsShorts()));
+            ShortVector a = ShortVector.zero(S);
+            ShortVector b = ShortVector.zero(S);
+            ShortVector v;
+            v = IntVector.fromMemorySegment(I, w, o, LE).reinterpretAsShorts();
+            a = a.add(v.mul(IntVector.broadcast(I, x[p]).reinterpretAsShorts()));
             b = b.add(v.lanewise(VectorOperators.LSHR, 4)
-                    .and(m)
-                    .reinterpretAsShorts()
                     .mul(IntVector.broadcast(I, x[p + 1]).reinterpretAsShorts()));
             a = a.add(v.lanewise(VectorOperators.LSHR, 8)
-                    .and(m)
-                    .reinterpretAsShorts()
                     .mul(IntVector.broadcast(I, x[p + 2]).reinterpretAsShorts()));
             b = b.add(v.lanewise(VectorOperators.LSHR, 12)
-                    .and(m)
-                    .reinterpretAsShorts()
                     .mul(IntVector.broadcast(I, x[p + 3]).reinterpretAsShorts()));
-            v = IntVector.fromMemorySegment(I, w, o + B, LE);
-            a = a.add(v.and(m)
-                    .reinterpretAsShorts()
-                    .mul(IntVector.broadcast(I, x[p + 4]).reinterpretAsShorts()));
+            v = IntVector.fromMemorySegment(I, w, o + B, LE).reinterpretAsShorts();
+            a = a.add(v.mul(IntVector.broadcast(I, x[p + 4]).reinterpretAsShorts()));
             b = b.add(v.lanewise(VectorOperators.LSHR, 4)
-                    .and(m)
-                    .reinterpretAsShorts()
                     .mul(IntVector.broadcast(I, x[p + 5]).reinterpretAsShorts()));
             a = a.add(v.lanewise(VectorOperators.LSHR, 8)
-                    .and(m)
-                    .reinterpretAsShorts()
                     .mul(IntVector.broadcast(I, x[p + 6]).reinterpretAsShorts()));
             b = b.add(v.lanewise(VectorOperators.LSHR, 12)
-                    .and(m)
-                    .reinterpretAsShorts()
                     .mul(IntVector.broadcast(I, x[p + 7]).reinterpretAsShorts()));
-            v = IntVector.fromMemorySegment(I, w, o + 2 * B, LE);
-            a = a.add(v.and(m)
-                    .reinterpretAsShorts()
-                    .mul(IntVector.broadcast(I, x[p + 8]).reinterpretAsShorts()));
+            v = IntVector.fromMemorySegment(I, w, o + 2 * B, LE).reinterpretAsShorts();
+            a = a.add(v.mul(IntVector.broadcast(I, x[p + 8]).reinterpretAsShorts()));
             b = b.add(v.lanewise(VectorOperators.LSHR, 4)
-                    .and(m)
-                    .reinterpretAsShorts()
                     .mul(IntVector.broadcast(I, x[p + 9]).reinterpretAsShorts()));
             a = a.add(v.lanewise(VectorOperators.LSHR, 8)
-                    .and(m)
-                    .reinterpretAsShorts()
                     .mul(IntVector.broadcast(I, x[p + 10]).reinterpretAsShorts()));
             b = b.add(v.lanewise(VectorOperators.LSHR, 12)
-                    .and(m)
-                    .reinterpretAsShorts()
                     .mul(IntVector.broadcast(I, x[p + 11]).reinterpretAsShorts()));
-            v = IntVector.fromMemorySegment(I, w, o + 3 * B, LE);
-            a = a.add(v.and(m)
-                    .reinterpretAsShorts()
-                    .mul(IntVector.broadcast(I, x[p + 12]).reinterpretAsShorts()));
+            v = IntVector.fromMemorySegment(I, w, o + 3 * B, LE).reinterpretAsShorts();
+            a = a.add(v.mul(IntVector.broadcast(I, x[p + 12]).reinterpretAsShorts()));
             b = b.add(v.lanewise(VectorOperators.LSHR, 4)
-                    .and(m)
-                    .reinterpretAsShorts()
                     .mul(IntVector.broadcast(I, x[p + 13]).reinterpretAsShorts()));
             a = a.add(v.lanewise(VectorOperators.LSHR, 8)
-                    .and(m)
-                    .reinterpretAsShorts()
                     .mul(IntVector.broadcast(I, x[p + 14]).reinterpretAsShorts()));
             b = b.add(v.lanewise(VectorOperators.LSHR, 12)
-                    .and(m)
-                    .reinterpretAsShorts()
                     .mul(IntVector.broadcast(I, x[p + 15]).reinterpretAsShorts()));
-            v = a.add(b).reinterpretAsInts();
-            v.lanewise(VectorOperators.LSHL, 16)
+            IntVector sums = a.add(b).reinterpretAsInts();
+            sums.lanewise(VectorOperators.LSHL, 16)
                     .lanewise(VectorOperators.ASHR, 16)
-                    .add(v.lanewise(VectorOperators.ASHR, 16))
+                    .add(sums.lanewise(VectorOperators.ASHR, 16))
                     .intoMemorySegment(out, ((e & streams) * n + i) * B, LE);
+        }
+    }
+
+    /**
+     * Takes from each activation 16 times the one whose code stands below its own in a half, modulo 2<sup>16</sup>: with
+     * codes c0 to c3 of a half, {@code sum(c[i] * x[i]) = sum((half >>> 4 i) * (x[i] - 16 x[i - 1]))}.
+     *
+     * @param pairs of activations as {@link RoundedActivations#pairs} gives them, {@code n} from 0 on, a multiple of 16
+     */
+    static void chain(int[] pairs, int n) {
+        ShortVector below = ShortVector.fromArray(S, BELOW, 0);
+        int i = n - L; // downwards: what stands below is still as it was
+        for (; i > 0; i -= L) {
+            ShortVector under = IntVector.fromArray(I, pairs, i - 1).reinterpretAsShorts();
+            ShortVector own = IntVector.fromArray(I, pairs, i).reinterpretAsShorts();
+            own.sub(under.mul(below)).reinterpretAsInts().intoArray(pairs, i);
+        }
+        for (int k = L - 1; k > 0; k--) {
+            if (k % LOADED != 0) {
+                int even = pairs[k] - 16 * pairs[k - 1];
+                int odd = (pairs[k] >> 16) - 16 * (pairs[k - 1] >> 16);
+                pairs[k] = (odd << 16) | (even & 0xffff);
+            }
         }
     }
 

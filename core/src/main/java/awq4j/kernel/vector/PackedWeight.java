@@ -29,15 +29,18 @@ final class PackedWeight extends TiledWeight {
     private static final ValueLayout.OfInt INT_ANYWHERE =
             ValueLayout.JAVA_INT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
 
-    /** Blocks whose sums stand in memory before scales are applied: for eight vectors of 512 bits 32 KiB. */
-    private static final int BLOCKS = 64;
-
     /**
      * Vectors of rows that one token is multiplied with in turn, each a stream of memory of its own, a power of two. Where
      * memory is far away a machine reads ahead in each, and one stream does not keep it busy; another reads ahead far
      * enough in one, and more of them only get into each other's way (docs/results/cpu.md).
      */
     static final int STREAMS = Processor.INTEL ? 8 : 1;
+
+    /**
+     * Blocks whose sums stand in memory before scales are applied. While they are, nothing new is read: with one stream it
+     * has to be over before what the machine has read ahead is used up. For eight streams of 512 bits the sums are 32 KiB.
+     */
+    private static final int BLOCKS = STREAMS > 1 ? 64 : 16;
 
     private static final int L = Lanes.COUNT;
 
@@ -389,6 +392,7 @@ final class PackedWeight extends TiledWeight {
                 int to = g * order.width() / 2;
                 RoundedActivations.pairs(x, 0, order, g, prepared.ints(), to, floats, g, order.groups() + g);
             }
+            FourBits.chain(prepared.ints(), order.paddedColumns() / 2);
             return;
         }
         for (int g = 0; g < order.groups(); g++) {
@@ -431,9 +435,7 @@ final class PackedWeight extends TiledWeight {
             int head = order.headBytes();
             int n = groups * order.blocks();
             if (rounds) {
-                int both = order.mask() * 0x10001;
-                FourBits.integers(
-                        memory, at, stride, log, head, order.blocks(), n, prepared.ints(), k / 2, products, both);
+                FourBits.integers(memory, at, stride, log, head, order.blocks(), n, prepared.ints(), k / 2, products);
                 for (int s = 0; s < streams; s++) {
                     long from = at + s * stride;
                     int scales = g;
