@@ -239,10 +239,15 @@ public final class RandomCheckpoint implements Checkpoint {
         var random = new SplittableRandom(columns);
         double middle = 1 / (CODE_DEVIATION * Math.sqrt(columns));
         for (int i = 0; i < scales.length; i++) {
-            scales[i] = (float) (middle * (0.75 + 0.5 * random.nextDouble()));
+            scales[i] = half((float) (middle * (0.75 + 0.5 * random.nextDouble())));
             zeros[i] = (byte) random.nextInt(6, 10); // 7.5 on average, as the codes are
         }
         return new Pool(MemorySegment.ofArray(scales), MemorySegment.ofArray(zeros));
+    }
+
+    /** As quantized checkpoints store scales. */
+    private static float half(float value) {
+        return Float.float16ToFloat(Float.floatToFloat16(value));
     }
 
     private Weight dense(Linear linear, Dense layout) {
