@@ -5,9 +5,10 @@ import awq4j.kernel.CpuBackend;
 import awq4j.kernel.CpuOptions;
 import awq4j.kernel.CpuOptions.Arithmetic;
 import awq4j.kernel.PlacedWeight;
+import awq4j.kernel.Precision;
+import awq4j.weight.Weight;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.SplittableRandom;
 import java.util.concurrent.TimeUnit;
 import org.openjdk.jmh.annotations.Benchmark;
 import org.openjdk.jmh.annotations.BenchmarkMode;
@@ -23,13 +24,16 @@ import org.openjdk.jmh.annotations.State;
 import org.openjdk.jmh.annotations.TearDown;
 import org.openjdk.jmh.annotations.Warmup;
 
-/** Linears of TinyLlama's shapes, scalar beside vector; weights of several layers in turn, so that memory is read. */
+/**
+ * Linears of TinyLlama's shapes in every kind of weight, scalar beside vector; weights of several layers in turn, so that
+ * memory is read.
+ */
 @State(Scope.Benchmark)
-@BenchmarkMode(Mode.AverageTime)
-@OutputTimeUnit(TimeUnit.MICROSECONDS)
+@BenchmarkMode(Mode.Throughput)
+@OutputTimeUnit(TimeUnit.SECONDS)
 @Fork(
         value = 3,
-        jvmArgsAppend = {"--add-modules", "jdk.incubator.vector", "-Xmx2g"})
+        jvmArgsAppend = {"--add-modules", "jdk.incubator.vector", "-Xmx3g"})
 @Warmup(iterations = 3, time = 2)
 @Measurement(iterations = 5, time = 2)
 public class LinearBench {
@@ -39,13 +43,21 @@ public class LinearBench {
     @Param({"SCALAR", "VECTOR"})
     public Arithmetic arithmetic = Arithmetic.VECTOR;
 
+    /** What becomes of activations. */
+    @Param({"W4A16", "W4A8"})
+    public Precision precision = Precision.W4A16;
+
     /** Threads that compute. */
     @Param({"1", "2"})
     public int threads = 1;
 
-    /** Which linear of the block. */
-    @Param({"self_attn.q_proj", "mlp.up_proj", "mlp.down_proj"})
-    public String linear = "mlp.up_proj";
+    /** What the matrix is made of, as {@link RandomData#weight} names it. */
+    @Param({"int4", "int8", "f16", "bf16", "f32", "Q2_K", "Q3_K", "Q4_K", "Q5_K", "Q6_K", "Q5_0", "Q5_1"})
+    public String type = "int4";
+
+    /** Rows and columns: those of q_proj, up_proj, down_proj. */
+    @Param({"2048x2048", "5632x2048", "2048x5632"})
+    public String shape = "5632x2048";
 
     /** Tokens at once. */
     @Param({"1", "8", "256"})
@@ -53,6 +65,8 @@ public class LinearBench {
 
     private CpuBackend backend;
     private final List<PlacedWeight> weights = new ArrayList<>();
+    private Weight weight;
+    private float[] values;
     private Buffer x;
     private Buffer out;
     private int next;
@@ -63,26 +77,27 @@ public class LinearBench {
     /** Places the weights. */
     @Setup(Level.Trial)
     public void place() {
-        backend = CpuBackend.open(new CpuOptions(arithmetic, threads));
-        var model = new RandomLlama(1);
+        backend = CpuBackend.open(new CpuOptions(arithmetic, precision, threads));
+        int cross = shape.indexOf('x');
+        int rows = Integer.parseInt(shape.substring(0, cross));
+        int columns = Integer.parseInt(shape.substring(cross + 1));
         for (int i = 0; i < WEIGHTS; i++) {
-            weights.add(backend.place(model.linear("model.layers." + i + "." + linear)));
+            weight = RandomData.weight(
+                    type, rows, columns); // dense ones stay where they are, so each has its own memory
+            weights.add(backend.place(weight));
         }
-        x = backend.allocate(tokens, weights.getFirst().columns());
-        out = backend.allocate(tokens, weights.getFirst().rows());
-        float[] values = new float[tokens * x.columns()];
-        var random = new SplittableRandom(2);
-        for (int i = 0; i < values.length; i++) {
-            values[i] = (float) random.nextGaussian();
-        }
+        values = RandomData.floats(2, tokens * columns);
+        x = backend.allocate(tokens, columns);
         backend.write(values, x);
+        out = backend.allocate(tokens, rows);
     }
 
     /** One linear; the next call reads the next weight. */
     @Benchmark
-    public void linear() {
+    public void linear(Rates rates) {
         next = (next + 1) % WEIGHTS;
         backend.kernels().linear(weights.get(next), null, x, out);
+        rates.add(weight.sizeBytes(), 2.0 * tokens * weight.rows() * weight.columns());
     }
 
     /** The last result has to be the definition's. */
@@ -90,19 +105,16 @@ public class LinearBench {
     public void check() {
         float[] actual = new float[tokens * out.columns()];
         backend.read(out, actual);
-        float[] values = new float[tokens * x.columns()];
-        backend.read(x, values);
         backend.close();
-        try (var scalar = CpuBackend.open(new CpuOptions(Arithmetic.SCALAR, 1))) {
-            PlacedWeight weight = scalar.place(new RandomLlama(1).linear("model.layers.0." + linear));
-            Buffer again = scalar.allocate(tokens, x.columns());
+        try (var scalar = CpuBackend.open(new CpuOptions(Arithmetic.SCALAR, precision, 1))) {
+            Buffer again = scalar.allocate(1, weight.columns());
             scalar.write(values, again);
-            Buffer expected = scalar.allocate(tokens, out.columns());
-            scalar.kernels().linear(weight, null, again, expected);
-            float[] defined = new float[actual.length];
+            Buffer expected = scalar.allocate(1, weight.rows());
+            scalar.kernels().linear(scalar.place(weight), null, again, expected);
+            float[] defined = new float[weight.rows()];
             scalar.read(expected, defined);
-            for (int i = 0; i < actual.length; i++) {
-                if (!(Math.abs(actual[i] - defined[i]) <= 1e-4)) {
+            for (int i = 0; i < defined.length; i++) {
+                if (!(Math.abs(actual[i] - defined[i]) <= 1e-3)) {
                     throw new IllegalStateException("wrong at " + i + ": " + actual[i] + ", expected " + defined[i]);
                 }
             }
