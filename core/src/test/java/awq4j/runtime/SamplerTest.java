@@ -121,7 +121,8 @@ class SamplerTest {
             for (double temperature : new double[] {1e-320, 0.3, 1, 40}) {
                 float[] logits = new float[vocabulary];
                 for (int i = 0; i < vocabulary; i++) {
-                    logits[i] = i % 7 == 3 || i < 300 && vocabulary > 1025 ? OUT : (float) (3 * random.nextGaussian());
+                    logits[i] =
+                            i % 7 == 3 || (i < 300 && vocabulary > 1025) ? OUT : (float) (3 * random.nextGaussian());
                 }
                 double[] weights = sorting(logits, temperature, 0, 1, 0);
                 candidates.select(logits, temperature, 0, 1, 0);
