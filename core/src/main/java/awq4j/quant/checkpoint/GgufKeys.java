@@ -81,6 +81,11 @@ final class GgufKeys {
                     Math.abs(each.scale() - usualScale()) < SAME,
                     "scores times " + each.scale() + ", not " + usualScale());
             require(architecture == Architecture.GEMMA2 || each.softcap() == 0, "a cap on scores");
+            require(
+                    architecture != Architecture.LLAMA
+                            || !block.attention().query().bias()
+                            || block.attention().query().rows() == model.hidden(),
+                    "biases on queries that are not as wide as the model");
             require(each.window() == 0 || each.window() == window(), "windows of several sizes");
         }
         require(architecture == Architecture.GEMMA2 || model.head().softcap() == 0, "a cap on logits");
@@ -189,7 +194,7 @@ final class GgufKeys {
         number(writer, "attention.value_length", shape.headDim());
         Norm norm = Objects.requireNonNull(model.head().norm());
         real(writer, "attention.layer_norm_rms_epsilon", norm.epsilon());
-        if (window() > 0) {
+        if (window() > 0 || architecture == Architecture.PHI3) { // llama.cpp asks for it, 0 is none
             number(writer, "attention.sliding_window", window());
         }
         if (architecture == Architecture.GEMMA2) {
