@@ -46,7 +46,7 @@ final class WordRules {
     /** As GPT-4 with up to three digits together, where a word of the vocabulary is one token without any merges. */
     static final WordRules LLAMA3 = new WordRules(
             false,
-            List.of(split(Patterns.GPT4.formatted("{1,3}")), bytes()),
+            List.of(split(Patterns.gpt4("{1,3}")), bytes()),
             "llama-bpe",
             "llama3",
             "llama-v3",
@@ -58,12 +58,12 @@ final class WordRules {
 
     /** The same by merges alone. */
     static final WordRules GPT4 =
-            new WordRules(false, List.of(split(Patterns.GPT4.formatted("{1,3}")), bytes()), "smaug-bpe", "dbrx");
+            new WordRules(false, List.of(split(Patterns.gpt4("{1,3}")), bytes()), "smaug-bpe", "dbrx");
 
     /** As GPT-4 with each digit by itself, over composed characters. */
     static final WordRules QWEN2 = new WordRules(
             true,
-            List.of(split(Patterns.GPT4.formatted("")), bytes()),
+            List.of(split(Patterns.gpt4("")), bytes()),
             "qwen2",
             "deepseek-r1-qwen",
             "stablelm2",
@@ -71,10 +71,14 @@ final class WordRules {
             "hunyuan");
 
     /** Words change with the case of their letters, each digit by itself: Mistral since Nemo. */
-    static final WordRules TEKKEN = new WordRules(false, List.of(split(Patterns.TEKKEN), bytes()), "tekken");
+    static final WordRules TEKKEN = new WordRules(false, List.of(split(Patterns.cased("", "")), bytes()), "tekken");
 
     /** The same with English endings and up to three digits together: GPT-4o. */
-    static final WordRules GPT4O = new WordRules(false, List.of(split(Patterns.GPT4O), bytes()), "gpt-4o", "llama4");
+    static final WordRules GPT4O = new WordRules(
+            false,
+            List.of(split(Patterns.cased("(?i:'s|'t|'re|'ve|'m|'ll|'d)?", "{1,3}")), bytes()),
+            "gpt-4o",
+            "llama4");
 
     /** Signs, words as GPT-2, digits in threes. */
     static final WordRules FALCON = new WordRules(
@@ -105,19 +109,24 @@ final class WordRules {
 
     /** In a class of their own, which is there before the rules are. */
     private static final class Patterns {
-        static final String GPT4 = "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}%s"
-                + "| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+";
-
         private static final String UPPER = "[\\p{Lu}\\p{Lt}\\p{Lm}\\p{Lo}\\p{M}]";
         private static final String LOWER = "[\\p{Ll}\\p{Lm}\\p{Lo}\\p{M}]";
-        private static final String CASED = "[^\\r\\n\\p{L}\\p{N}]?" + UPPER + "*" + LOWER + "+%1$s"
-                + "|[^\\r\\n\\p{L}\\p{N}]?" + UPPER + "+" + LOWER + "*%1$s"
-                + "|\\p{N}%2$s| ?[^\\s\\p{L}\\p{N}]+[\\r\\n/]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+";
-
-        static final String TEKKEN = CASED.formatted("", "");
-        static final String GPT4O = CASED.formatted("(?i:'s|'t|'re|'ve|'m|'ll|'d)?", "{1,3}");
 
         private Patterns() {}
+
+        /** @param digits how many digits are together */
+        static String gpt4(String digits) {
+            return "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}" + digits
+                    + "| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+";
+        }
+
+        /** @param endings that belong to the word before them */
+        static String cased(String endings, String digits) {
+            return "[^\\r\\n\\p{L}\\p{N}]?" + UPPER + "*" + LOWER + "+" + endings + "|[^\\r\\n\\p{L}\\p{N}]?" + UPPER
+                    + "+"
+                    + LOWER + "*" + endings + "|\\p{N}" + digits
+                    + "| ?[^\\s\\p{L}\\p{N}]+[\\r\\n/]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+";
+        }
     }
 
     /** The one of a name, empty if the name is not known. */
