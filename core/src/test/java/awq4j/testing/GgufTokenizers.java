@@ -9,6 +9,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.OptionalInt;
+import java.util.SortedMap;
 import java.util.TreeMap;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.json.JsonMapper;
@@ -64,7 +65,7 @@ public final class GgufTokenizers {
         return raw;
     }
 
-    private static TreeMap<Integer, String> tokens(JsonNode root) {
+    private static SortedMap<Integer, String> tokens(JsonNode root) {
         var tokens = new TreeMap<Integer, String>();
         root.path("model")
                 .path("vocab")
@@ -76,7 +77,7 @@ public final class GgufTokenizers {
         return tokens;
     }
 
-    private static void vocabulary(RawGguf raw, JsonNode root, TreeMap<Integer, String> tokens, boolean pieces) {
+    private static void vocabulary(RawGguf raw, JsonNode root, SortedMap<Integer, String> tokens, boolean pieces) {
         Map<Integer, Integer> kinds = new HashMap<>();
         String unknown = root.path("model").path("unk_token").asString("<unk>");
         root.path("added_tokens")

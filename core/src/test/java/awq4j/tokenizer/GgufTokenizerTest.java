@@ -7,6 +7,7 @@ import awq4j.chat.ChatTemplates;
 import awq4j.chat.Message;
 import awq4j.chat.PromptOptions;
 import awq4j.format.MalformedFileException;
+import awq4j.format.Mutations;
 import awq4j.format.UnsupportedModelException;
 import awq4j.testing.GgufTokenizers;
 import awq4j.testing.RawGguf;
@@ -23,6 +24,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.json.JsonMapper;
 
@@ -44,6 +46,9 @@ class GgufTokenizerTest {
             "😁😁\tok",
             "e\u0301te\u0301",
             "foo(bar[1]) != {};");
+
+    /** Of some hundred tokens: a tree of JSON, its text, and what the engine makes of it. */
+    private static final long VOCABULARY_BYTES = 8 << 20;
 
     @TempDir
     private Path folder;
@@ -199,6 +204,23 @@ class GgufTokenizerTest {
         Path bare = raw("llama").write(folder.resolve("bare.gguf"));
         assertThat(ChatTemplates.read(bare)).isEmpty();
         assertThat(SpecialTokens.read(bare).byRole()).isEmpty();
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"gpt2", "llama-legacy"})
+    void damagedVocabulariesAreReadOrRefused(String family) {
+        boolean bytes = family.equals("gpt2");
+        RawGguf raw = bytes
+                ? GgufTokenizers.bytes(raw("llama"), json(family), "gpt-2")
+                : GgufTokenizers.pieces(raw("llama"), json(family)).number("tokenizer.ggml.bos_token_id", 1);
+        Mutations.Outcome outcome = Mutations.of(raw.bytes(), 20261126)
+                .allocating(VOCABULARY_BYTES)
+                .read(
+                        1000,
+                        folder.resolve("m.gguf"),
+                        path -> Tokenizer.open(path).encode("Once upon a time, 3 <s>"));
+        assertThat(outcome.malformed()).isGreaterThan(100);
+        assertThat(outcome.accepted()).isGreaterThan(100);
     }
 
     @Test

@@ -76,6 +76,8 @@ public final class TensorNames {
             "ffn_down", "mlp.experts.*.down_proj",
             "ffn_up", "mlp.experts.*.up_proj");
 
+    private static final int LEAST_EXPERT_BYTES = 512;
+
     /** All experts' matrices in one tensor. */
     private static final String TOGETHER = "_exps";
 
@@ -138,7 +140,7 @@ public final class TensorNames {
         }
         String each =
                 role.endsWith(TOGETHER) ? experts.get(role.substring(0, role.length() - TOGETHER.length())) : null;
-        if (each != null && tensor.shape().rank() == 3 && tensor.shape().dim(0) <= MOST_EXPERTS) {
+        if (each != null && tensor.shape().rank() == 3 && worthNames(tensor)) {
             for (int expert = 0; expert < tensor.shape().dim(0); expert++) {
                 String name = prefix + each.replace("*", Integer.toString(expert)) + suffix;
                 put(parts, name, part(stored, "", expert));
@@ -149,8 +151,10 @@ public final class TensorNames {
         put(parts, name == null ? null : prefix + name + suffix, part(stored, name == null ? "" : name, -1));
     }
 
-    /** More than any model has; each gets a name of its own. */
-    private static final int MOST_EXPERTS = 4096;
+    /** Each expert gets a name, which must not take more memory than the expert does. */
+    private static boolean worthNames(GgufTensor tensor) {
+        return tensor.sizeBytes() / Math.max(1, tensor.shape().dim(0)) >= LEAST_EXPERT_BYTES;
+    }
 
     /** A file may spell a name of ours itself. */
     private static void put(Map<String, StoredPart> parts, @Nullable String name, StoredPart part) {

@@ -144,6 +144,20 @@ class GgufTargetTest {
                 .containsExactly(logits(model, Arithmetic.VECTOR, tokens(golden)), offset(1e-4f));
     }
 
+    /** Safetensors, a file of PyTorch, GGUF: the same numbers. */
+    @Test
+    void aFileOfPyTorchGivesTheSame() throws IOException {
+        Path model = ModelFolders.copy("models/checkpoint_formats/fp16_bin", folder.resolve("bin"));
+        TinyModels.addTokenizer(model);
+        Path file = folder.resolve("bin.gguf");
+        ConversionPlan plan = plan(model, "gguf-f16", file, true);
+        assertThat(plan.exact()).isTrue();
+        int[] text = {1, 5, 9, 100, 31, 7, 77, 150};
+        for (Arithmetic arithmetic : List.of(Arithmetic.SCALAR, Arithmetic.VECTOR)) {
+            assertThat(logits(file, arithmetic, text)).containsExactly(logits(model, arithmetic, text));
+        }
+    }
+
     private Path quantized(String name) {
         Path model = ModelFolders.copy("quantization/llama_tiny/" + name, folder.resolve(name));
         TinyModels.addTokenizer(model);
