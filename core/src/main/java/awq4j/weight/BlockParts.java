@@ -2,6 +2,8 @@ package awq4j.weight;
 
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.lang.invoke.MethodHandles;
+import java.lang.invoke.VarHandle;
 import java.nio.ByteOrder;
 
 /**
@@ -12,15 +14,14 @@ import java.nio.ByteOrder;
  * 128 apart share bytes. An object serves one block after the other, on one thread.
  */
 public final class BlockParts {
-    private static final ValueLayout.OfShort SHORT =
-            ValueLayout.JAVA_SHORT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
+    /** Of arrays, not of memory segments: access to those is slow once a program has segments of several kinds. */
+    private static final VarHandle SHORT = MethodHandles.byteArrayViewVarHandle(short[].class, ByteOrder.LITTLE_ENDIAN);
 
-    private static final ValueLayout.OfLong LONG = ValueLayout.JAVA_LONG_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
+    private static final VarHandle LONG = MethodHandles.byteArrayViewVarHandle(long[].class, ByteOrder.LITTLE_ENDIAN);
     private static final long ONES = 0x0101_0101_0101_0101L;
 
     private final GgufType type;
     private final byte[] block;
-    private final MemorySegment memory;
     private final int[] factors;
     private final int[] lifts;
     private short scale;
@@ -30,7 +31,6 @@ public final class BlockParts {
     public BlockParts(GgufType type) {
         this.type = type;
         this.block = new byte[type.blockBytes()];
-        this.memory = MemorySegment.ofArray(block);
         this.factors = new int[type.groups()];
         this.lifts = new int[type.groups()];
     }
@@ -86,7 +86,7 @@ public final class BlockParts {
 
     /** {@code count} bits of each of eight bytes. */
     private long eight(int at, int from, int count) {
-        return (memory.get(LONG, at) >>> from) & (((1 << count) - 1) * ONES);
+        return ((long) LONG.get(block, at) >>> from) & (((1 << count) - 1) * ONES);
     }
 
     /** What a group multiplies the block's scale by, possibly negative. */
@@ -124,15 +124,15 @@ public final class BlockParts {
     }
 
     private void readPlain(int leastAt) {
-        scale = memory.get(SHORT, 0);
-        least = leastAt == 0 ? 0 : memory.get(SHORT, leastAt);
+        scale = (short) SHORT.get(block, 0);
+        least = leastAt == 0 ? 0 : (short) SHORT.get(block, leastAt);
         factors[0] = 1;
         lifts[0] = leastAt == 0 ? 0 : -1;
     }
 
     private void readTwos() {
-        scale = memory.get(SHORT, 80);
-        least = memory.get(SHORT, 82);
+        scale = (short) SHORT.get(block, 80);
+        least = (short) SHORT.get(block, 82);
         for (int g = 0; g < 16; g++) {
             factors[g] = bits(g, 0, 4);
             lifts[g] = bits(g, 4, 4);
@@ -140,7 +140,7 @@ public final class BlockParts {
     }
 
     private void readThrees() {
-        scale = memory.get(SHORT, 108);
+        scale = (short) SHORT.get(block, 108);
         for (int g = 0; g < 16; g++) {
             factors[g] = (bits(96 + g % 8, g / 8 * 4, 4) | (bits(104 + g % 4, g / 4 * 2, 2) << 4)) - 32;
         }
@@ -148,8 +148,8 @@ public final class BlockParts {
 
     /** Scale, least, and in twelve bytes eight factors and eight lifts: those of the last four groups are split. */
     private void readSixBitScales() {
-        scale = memory.get(SHORT, 0);
-        least = memory.get(SHORT, 2);
+        scale = (short) SHORT.get(block, 0);
+        least = (short) SHORT.get(block, 2);
         for (int g = 0; g < 4; g++) {
             factors[g] = bits(4 + g, 0, 6);
             lifts[g] = bits(8 + g, 0, 6);
@@ -159,7 +159,7 @@ public final class BlockParts {
     }
 
     private void readSixes() {
-        scale = memory.get(SHORT, 208);
+        scale = (short) SHORT.get(block, 208);
         for (int g = 0; g < 16; g++) {
             factors[g] = block[192 + g];
         }

@@ -63,59 +63,29 @@ final class BlockWeight extends TiledWeight {
         split.over(vectors, 1, (from, to) -> pack(weight, layout, from, to));
     }
 
-    /** Block by block all rows of a vector, so that what they write stays in the nearest cache. */
     private void pack(Weight weight, GgufBlock layout, int from, int to) {
         var parts = new BlockParts(type);
-        var piece = new BlockPiece(order);
+        var image = new BlockImage(order);
         long rowBytes = layout.rowBytes(weight.columns());
         for (int v = from; v < to; v++) {
             int rows = Math.min(L, weight.rows() - v * L);
             for (int b = 0; b < order.blocks(); b++) {
+                image.clear();
                 for (int r = 0; r < rows; r++) {
                     parts.read(weight.values(), ((long) v * L + r) * rowBytes + (long) b * type.blockBytes());
                     if (!isFinite(parts.scale()) || !isFinite(parts.least())) {
                         finite = false;
                         return;
                     }
-                    pack(parts, order.place(v, b) + (long) r * Integer.BYTES, piece);
+                    image.add(parts, r);
                 }
+                image.write(memory, order.place(v, b));
             }
         }
     }
 
     private static boolean isFinite(short half) {
         return (half & 0x7c00) != 0x7c00;
-    }
-
-    private void pack(BlockParts parts, long at, BlockPiece piece) {
-        memory.set(INT, at, (parts.least() << 16) | (parts.scale() & 0xffff));
-        if (type.groups() > 1) {
-            packFactors(parts, at + Lanes.BYTES);
-        }
-        long to = at + order.headBytes();
-        for (int k = 0; k < type.blockColumns(); k += piece.columns()) {
-            piece.read(parts, k);
-            for (int v = 0; v < order.pieceVectors(); v++, to += Lanes.BYTES) {
-                memory.set(INT, to, piece.lane(v));
-            }
-        }
-    }
-
-    private void packFactors(BlockParts parts, long at) {
-        int each = type.groups() / 4;
-        for (int v = 0; v < 4; v++) {
-            int bytes = 0;
-            for (int i = 0; i < each; i++) {
-                int g = v * each + i;
-                bytes |= switch (type) {
-                    case Q4_K, Q5_K -> (parts.factor(g) | (parts.lift(g) << 8)) << (16 * i);
-                    case Q2_K -> (parts.factor(g) | (parts.lift(g) << 4)) << (8 * i);
-                    case Q3_K, Q6_K -> (parts.factor(g) & 0xff) << (8 * i);
-                    case Q5_0, Q5_1 -> throw new IllegalStateException(type + " has no factors");
-                };
-            }
-            memory.set(INT, at + (long) v * Lanes.BYTES, bytes);
-        }
     }
 
     @Override
