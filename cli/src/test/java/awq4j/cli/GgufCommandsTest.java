@@ -136,6 +136,19 @@ class GgufCommandsTest {
     }
 
     @Test
+    void aFileBecomesAFolder() {
+        Path file = write(BlockType.F16);
+        Path own = folder.resolve("own");
+        var converted = Program.run("convert", file, own, "--to", "safetensors-f16");
+        assertThat(converted.code()).as(converted.toString()).isZero();
+        assertThat(own.resolve("tokenizer.json")).exists();
+        Object[] run = {"run", own, "--prompt", "Once upon", "--max-tokens", 8, "--temperature", 0, "--quiet"};
+        String reply = Program.run(run).out();
+        run[1] = DEMO;
+        assertThat(Program.run(run).out()).isEqualTo(reply).isNotBlank();
+    }
+
+    @Test
     void whatIsWrongIsOneSentence() throws IOException {
         byte[] whole = demo(BlockType.Q4_0).bytes();
         Path file = folder.resolve("m.gguf");
