@@ -56,7 +56,7 @@ public enum Architecture {
     /** The one that holds models of a class of transformers, empty if there is none. */
     public static Optional<Architecture> ofTransformers(String name) {
         return switch (name) {
-            case MISTRAL, MIXTRAL -> Optional.of(LLAMA);
+            case MISTRAL, MIXTRAL, "LLaMAForCausalLM", "YiForCausalLM" -> Optional.of(LLAMA);
             default ->
                 Arrays.stream(values())
                         .filter(architecture -> architecture.transformers.equals(name))

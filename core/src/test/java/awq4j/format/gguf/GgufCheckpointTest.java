@@ -195,6 +195,22 @@ class GgufCheckpointTest {
     }
 
     @Test
+    void classesOfTransformersHaveAPlace() {
+        for (String name : List.of("LlamaForCausalLM", "YiForCausalLM", "MistralForCausalLM", "MixtralForCausalLM")) {
+            assertThat(Architecture.ofTransformers(name)).as(name).hasValue(Architecture.LLAMA);
+        }
+        assertThat(Architecture.ofTransformers("Gemma3ForCausalLM")).hasValue(Architecture.GEMMA3);
+        assertThat(Architecture.ofTransformers("OPTForCausalLM")).isEmpty();
+        var names = new TensorNames(Architecture.QWEN3_MOE, 4, 2);
+        assertThat(names.stored("model.layers.3.mlp.experts.7.up_proj.weight"))
+                .hasValue(new StoredPart("blk.3.ffn_up_exps.weight", 0, 7, false, false));
+        assertThat(names.stored("model.layers.3.mlp.up_proj.extra")).isEmpty();
+        var llama = new TensorNames(Architecture.LLAMA, 4, 2);
+        assertThat(llama.stored("model.layers.0.self_attn.k_proj.bias"))
+                .hasValue(new StoredPart("blk.0.attn_k.bias", 2, -1, false, false));
+    }
+
+    @Test
     void aTensorWithoutAPlaceKeepsItsName() {
         try (Checkpoint file = open(withTable().floats("blk.0.surprise.weight", new float[4], 4))) {
             assertThat(file.names()).containsExactly("model.embed_tokens.weight", "blk.0.surprise.weight");
