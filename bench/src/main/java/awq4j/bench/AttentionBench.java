@@ -104,7 +104,7 @@ public class AttentionBench {
     public void decode(Rates rates) {
         next = (next + 1) % LAYERS;
         backend.kernels().attend(query, shape, new int[] {context - 1}, new int[1], caches[next], answer);
-        rates.add(caches[next][0].sizeBytes(), 4.0 * context * shape.heads() * shape.headDim());
+        rates.add((double) caches[next][0].sizeBytes(), 4.0 * context * shape.heads() * shape.headDim());
     }
 
     /** The last tokens of the context. */
@@ -114,7 +114,7 @@ public class AttentionBench {
         backend.kernels()
                 .attend(queries, shape, positions(context - CHUNK, context), new int[CHUNK], caches[next], answers);
         double pairs = CHUNK * (context - (CHUNK - 1) / 2.0);
-        rates.add(caches[next][0].sizeBytes(), 4.0 * pairs * shape.heads() * shape.headDim());
+        rates.add((double) caches[next][0].sizeBytes(), 4.0 * pairs * shape.heads() * shape.headDim());
     }
 
     /** Averages of values that lie around zero lie there, too. */

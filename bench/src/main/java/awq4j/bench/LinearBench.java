@@ -97,7 +97,7 @@ public class LinearBench {
     public void linear(Rates rates) {
         next = (next + 1) % WEIGHTS;
         backend.kernels().linear(weights.get(next), null, x, out);
-        rates.add(weight.sizeBytes(), 2.0 * tokens * weight.rows() * weight.columns());
+        rates.add((double) weight.sizeBytes(), 2.0 * tokens * weight.rows() * weight.columns());
     }
 
     /** The last result has to be the definition's. */
