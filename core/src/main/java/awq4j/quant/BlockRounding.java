@@ -65,7 +65,16 @@ final class BlockRounding {
             return obstacle;
         }
         float[] values = weights.values(linear.name());
-        Weight weight = quantizer.quantize(linear.name(), linear.rows(), linear.columns(), values, clip);
+        return keep(linear, quantizer.quantize(linear.name(), linear.rows(), linear.columns(), values, clip));
+    }
+
+    /**
+     * Takes the codes that something else found for a linear.
+     *
+     * @return why the linear is left, null if the codes are kept
+     */
+    @Nullable
+    String keep(Linear linear, Weight weight) {
         for (float scale : Objects.requireNonNull(weight.scales()).toArray(ValueLayout.JAVA_FLOAT)) {
             if (!Float.isFinite(scale)) {
                 return "stays unquantized: the range of a group is beyond float16 scales";

@@ -14,6 +14,7 @@ import awq4j.model.StepBatch;
 import awq4j.model.Taps;
 import awq4j.model.Workspace;
 import java.util.Arrays;
+import java.util.function.IntConsumer;
 import java.util.function.IntUnaryOperator;
 import org.jspecify.annotations.Nullable;
 
@@ -94,6 +95,38 @@ public final class BlockRunner {
                     + " values");
         }
         var taps = new CaptureTaps(backend, spec, tokens, everyExpert);
+        float[] outputs = run(spec, weights, hidden, sequences, length, taps, taps::batch);
+        BlockCapture capture = taps.capture(sequences, length);
+        requireFinite(spec, "its output", outputs, model.hidden(), row -> row, length);
+        return new Captured(capture, outputs);
+    }
+
+    /**
+     * Runs a block that has been quantized, to see what flows on from it.
+     *
+     * @param hidden as it was given to {@link #capture}; not modified
+     * @return [sequences * length, hidden]
+     * @throws UnsupportedModelException if a value overflows or is NaN
+     */
+    public float[] outputs(BlockSpec spec, BlockWeights weights, float[] hidden, int sequences, int length) {
+        float[] outputs = run(spec, weights, hidden, sequences, length, Taps.NONE, from -> {});
+        int bad = Finite.firstNotFinite(outputs);
+        if (bad >= 0) {
+            throw new UnsupportedModelException("block " + spec.index() + ": once quantized, its output is "
+                    + outputs[bad] + " for calibration token " + bad / model.hidden() + ", channel "
+                    + bad % model.hidden());
+        }
+        return outputs;
+    }
+
+    private float[] run(
+            BlockSpec spec,
+            BlockWeights weights,
+            float[] hidden,
+            int sequences,
+            int length,
+            Taps taps,
+            IntConsumer begins) {
         float[] outputs = new float[hidden.length];
         Block block = place(spec, weights);
         Room here = room(spec, length);
@@ -101,13 +134,11 @@ public final class BlockRunner {
             int from = first * length;
             StepBatch batch = here.batch(Math.min(here.sequences, sequences - first));
             Buffer h = here.load(hidden, from, batch.rows(), model.hidden());
-            taps.batch(from);
+            begins.accept(from);
             block.forward(here.work, batch, here.caches, h, taps);
             copyOut(h, outputs, from);
         }
-        BlockCapture capture = taps.capture(sequences, length);
-        requireFinite(spec, "its output", outputs, model.hidden(), row -> row, length);
-        return new Captured(capture, outputs);
+        return outputs;
     }
 
     /**
@@ -153,7 +184,7 @@ public final class BlockRunner {
             int at = token.applyAsInt(bad / columns);
             throw new UnsupportedModelException("block " + spec.index() + ": " + what + " is " + values[bad]
                     + " at sequence " + at / length + ", token " + at % length + ", channel " + bad % columns
-                    + ", before anything was quantized: the model overflows on this calibration text");
+                    + ", before it was quantized: the model overflows on this calibration text");
         }
     }
 

@@ -6,6 +6,7 @@ import awq4j.model.Mlp;
 import awq4j.model.Norm;
 import awq4j.model.Parameters;
 import awq4j.tensor.DType;
+import awq4j.tensor.FloatFormats;
 import awq4j.weight.Weight;
 import awq4j.weight.WeightCodec;
 import awq4j.weight.WeightLayout.Dense;
@@ -75,6 +76,29 @@ public final class BlockWeights implements Parameters {
         var vectorCopies = new LinkedHashMap<String, float[]>();
         vectors.forEach((name, values) -> vectorCopies.put(name, values.clone()));
         return new BlockWeights(copies, vectorCopies);
+    }
+
+    /**
+     * Becomes what a quantized block holds, as a checkpoint will: quantized linears by their codes, the rest in float16.
+     *
+     * @param block made from these numbers
+     */
+    public void take(QuantizedBlock block) {
+        matrices.forEach((name, matrix) -> {
+            Weight weight = block.linears().get(name);
+            if (weight == null) {
+                toFloat16(matrix.values());
+            } else {
+                System.arraycopy(WeightCodec.decode(weight), 0, matrix.values(), 0, matrix.values().length);
+            }
+        });
+        vectors.values().forEach(BlockWeights::toFloat16);
+    }
+
+    private static void toFloat16(float[] values) {
+        for (int i = 0; i < values.length; i++) {
+            values[i] = FloatFormats.roundToF16(values[i]);
+        }
     }
 
     /** Matrices by the linear's tensor prefix, in the order in which they run. */

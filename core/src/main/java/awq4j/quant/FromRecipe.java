@@ -66,7 +66,8 @@ public final class FromRecipe implements QuantMethod {
         return rounding.finish(recipe, reports);
     }
 
-    private static ScaleGroup group(BlockSpec spec, BlockRecipe.GroupScale scale) {
+    /** @throws IllegalArgumentException if the block has no such group, or one of another shape */
+    static ScaleGroup group(BlockSpec spec, BlockRecipe.GroupScale scale) {
         for (ScaleGroup group : spec.scaleGroups()) {
             var names = group.linears().stream().map(Linear::name).toList();
             if (Folding.target(group).equals(scale.fold()) && names.equals(scale.linears())) {

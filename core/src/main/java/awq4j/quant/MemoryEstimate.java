@@ -46,6 +46,19 @@ public record MemoryEstimate(long block, long activations, long rest) {
                 block, tokens * Float.BYTES * (2L * model.hidden() + columns), REST + copied * Float.BYTES);
     }
 
+    /**
+     * The same for a method that works with Gram matrices: that of the widest linear as it is summed, as it is multiplied
+     * with, and factored in double; and two copies of the block's weights, as they were.
+     */
+    public MemoryEstimate withGram(ModelSpec model) {
+        long widest = model.blocks().stream()
+                .flatMap(spec -> spec.linears().stream())
+                .mapToLong(Linear::columns)
+                .max()
+                .orElse(0);
+        return new MemoryEstimate(block, activations, rest + 2 * block + 6 * Float.BYTES * widest * widest);
+    }
+
     /** All of it. */
     public long total() {
         return block + activations + rest;

@@ -42,17 +42,37 @@ final class OutputError {
      * @param evaluatedRows about how many rows of changes will be asked for, all calls together
      */
     OutputError(Backend backend, float[] inputs, int columns, long evaluatedRows) {
+        this(
+                backend,
+                inputs.length / columns,
+                columns,
+                byGram(inputs.length / columns, columns, evaluatedRows),
+                byGram(inputs.length / columns, columns, evaluatedRows)
+                        ? gram(backend, inputs, inputs.length / columns, columns)
+                        : inputs);
+    }
+
+    /** Prepares for inputs of which only X^T X is at hand: [columns, columns], summed over {@code tokens}. */
+    static OutputError ofGram(Backend backend, float[] gram, int columns, int tokens) {
+        return new OutputError(backend, tokens, columns, true, gram);
+    }
+
+    private OutputError(Backend backend, int tokens, int columns, boolean gram, float[] matrix) {
         this.backend = backend;
         this.columns = columns;
-        this.tokens = inputs.length / columns;
-        this.gram = (double) (tokens + evaluatedRows) * columns < (double) evaluatedRows * tokens;
+        this.tokens = tokens;
+        this.gram = gram;
         int width = gram ? columns : tokens;
-        float[] matrix = gram ? gram(backend, inputs, tokens, columns) : inputs;
         this.weight = backend.place(Weight.ofFloats(gram ? "inputs^T inputs" : "inputs", width, columns, matrix));
         this.difference = new float[CHUNK_ROWS * columns];
         this.in = backend.allocate(CHUNK_ROWS, columns);
         this.out = backend.allocate(CHUNK_ROWS, width);
         this.product = new float[CHUNK_ROWS * width];
+    }
+
+    /** Whether the Gram matrix pays for itself. */
+    private static boolean byGram(int tokens, int columns, long evaluatedRows) {
+        return (double) (tokens + evaluatedRows) * columns < (double) evaluatedRows * tokens;
     }
 
     /** X^T X, [columns, columns]. */

@@ -16,6 +16,16 @@ public interface QuantMethod {
         return false;
     }
 
+    /** Whether a block's capture is to be of what the quantized blocks before it put out, not the original ones. */
+    default boolean seesQuantized() {
+        return false;
+    }
+
+    /** Whether a block's recipe is all that was found: with it the block can be quantized again to the same codes. */
+    default boolean recipeSuffices() {
+        return true;
+    }
+
     /**
      * About what {@link #quantize} takes for a block, the capture not included; for estimates of time.
      *
@@ -29,7 +39,7 @@ public interface QuantMethod {
      * Quantizes one block.
      *
      * @param weights its numbers at full precision; rewritten in place, so that a block is held once, and spent afterwards
-     * @param capture what its linears saw at full precision
+     * @param capture what its linears saw while it ran at full precision
      * @throws IllegalArgumentException if a weight is not finite; the message names the tensor
      */
     QuantizedBlock quantize(BlockSpec spec, BlockWeights weights, BlockCapture capture, QuantScheme scheme);

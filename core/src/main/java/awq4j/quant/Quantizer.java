@@ -35,6 +35,7 @@ public final class Quantizer {
     private final float floor;
     private final float highest;
     private final int middle;
+    private final boolean allCodes;
 
     /**
      * A quantizer whose results are bit for bit those of a reference implementation.
@@ -43,6 +44,11 @@ public final class Quantizer {
      * @param scales what a scale is rounded to before codes are chosen with it; {@code arithmetic} for no such step
      */
     public Quantizer(QuantScheme scheme, DType arithmetic, DType scales) {
+        this(scheme, arithmetic, scales, false);
+    }
+
+    private Quantizer(QuantScheme scheme, DType arithmetic, DType scales, boolean allCodes) {
+        this.allCodes = allCodes;
         this.scheme = scheme;
         this.arithmetic = arithmetic;
         this.scales = scales;
@@ -59,13 +65,21 @@ public final class Quantizer {
         return new Quantizer(scheme, DType.F32, DType.F16);
     }
 
+    /**
+     * GPTQ's reference, in float32: a symmetric group of largest magnitude m spreads all 2^bits codes over [-m, m], so its
+     * scale is 2 m / (2^bits - 1), and the highest code falls short of m by half a step.
+     */
+    static Quantizer asGptq(QuantScheme scheme) {
+        return new Quantizer(scheme, DType.F32, DType.F32, true);
+    }
+
     /** What codes are made by. */
     public QuantScheme scheme() {
         return scheme;
     }
 
     /** Scale and zero of one group. */
-    private record Grid(float scale, float zero) {}
+    record Grid(float scale, float zero) {}
 
     /**
      * The codes of a matrix.
@@ -120,7 +134,8 @@ public final class Quantizer {
         }
     }
 
-    private static void put(byte[] codes, Grouped layout, int rowStart, int column, int code) {
+    /** Puts a code into a row of codes that was zero there. */
+    static void put(byte[] codes, Grouped layout, int rowStart, int column, int code) {
         if (layout.storageBits() == 4) {
             codes[rowStart + column / 2] |= (byte) (code << ((column & 1) * 4));
         } else {
@@ -162,7 +177,8 @@ public final class Quantizer {
         }
     }
 
-    private Grid grid(float[] values, int from, int to) {
+    /** The grid of the values [from, to). */
+    Grid grid(float[] values, int from, int to) {
         float min = values[from];
         float max = min;
         for (int i = from + 1; i < to; i++) {
@@ -171,7 +187,8 @@ public final class Quantizer {
         }
         if (scheme.symmetric()) {
             float largest = Math.max(Math.max(Math.abs(min), Math.abs(max)), floor);
-            float scale = FloatFormats.round(rounded(largest / (middle - 1)), scales);
+            float scale =
+                    FloatFormats.round(rounded(allCodes ? 2 * largest / highest : largest / (middle - 1)), scales);
             return new Grid(scale, middle);
         }
         if (scheme.range() == Range.INCLUDE_ZERO) {
@@ -184,7 +201,8 @@ public final class Quantizer {
         return new Grid(scale, zero);
     }
 
-    private int code(float value, Grid grid) {
+    /** The nearest code. */
+    int code(float value, Grid grid) {
         return (int) Math.clamp((float) Math.rint(rounded(value / grid.scale())) + grid.zero(), 0, highest);
     }
 

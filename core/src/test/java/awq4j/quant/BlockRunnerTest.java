@@ -85,7 +85,7 @@ class BlockRunnerTest {
                     .isThrownBy(() -> new BlockRunner(backend, model).capture(spec, weights, hidden, 2, 3))
                     .withMessageMatching(
                             "block 1: the input of model.layers.1.mlp.down_proj is (NaN|-?Infinity) at sequence 0,"
-                                    + " token 0, channel 0, before anything was quantized: .*");
+                                    + " token 0, channel 0, before it was quantized: .*");
         }
     }
 

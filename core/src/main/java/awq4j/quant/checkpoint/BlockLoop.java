@@ -56,6 +56,10 @@ final class BlockLoop {
             backend = cpu.name();
             var runner = new BlockRunner(cpu, model);
             QuantMethod method = settings.method().method().apply(runner);
+            if (settings.recipeOut() != null && !method.recipeSuffices()) {
+                throw new IllegalArgumentException("recipe " + settings.recipeOut() + ": the codes of " + method.name()
+                        + " do not follow from a recipe; leave it out");
+            }
             settings.progress()
                     .accept(new Progress.Timed(
                             Pace.of(cpu, model, settings.scheme(), method.calibrated())
@@ -94,6 +98,15 @@ final class BlockLoop {
         }
         QuantizedBlock quantized = method.quantize(spec, weights, capture, settings.scheme());
         if (next != null && spec.index() + 1 < model.blocks().size()) {
+            if (method.seesQuantized()) {
+                weights.take(quantized);
+                next = runner.outputs(
+                        spec,
+                        weights,
+                        Objects.requireNonNull(hidden),
+                        Objects.requireNonNull(calibration).sequences().length,
+                        calibration.length());
+            }
             work.keepHidden(spec.index() + 1, next, next.length / model.hidden());
         }
         RecipeFile.write(work.recipe(spec.index()), header, List.of(quantized.recipe()));

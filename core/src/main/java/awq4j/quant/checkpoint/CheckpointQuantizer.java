@@ -159,6 +159,7 @@ public final class CheckpointQuantizer {
         long tokens = calibration == null || !settings.method().calibrated() ? 0 : calibration.tokens();
         MemoryEstimate memory =
                 MemoryEstimate.of(model, tokens, settings.method().everyExpert());
+        memory = settings.method().gram() ? memory.withGram(model) : memory;
         long heap = Runtime.getRuntime().maxMemory();
         if (memory.block() + memory.activations() > heap * USABLE_HEAP) {
             String wanted = "quantizing needs about " + mebibytes(memory.total()) + " MiB of memory ("

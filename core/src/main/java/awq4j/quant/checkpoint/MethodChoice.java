@@ -3,6 +3,7 @@ package awq4j.quant.checkpoint;
 import awq4j.quant.Awq;
 import awq4j.quant.BlockRunner;
 import awq4j.quant.FromRecipe;
+import awq4j.quant.Gptq;
 import awq4j.quant.QuantMethod;
 import awq4j.quant.Rtn;
 import java.util.Locale;
@@ -18,6 +19,7 @@ import org.jspecify.annotations.Nullable;
  * @param name for reports, for example {@code awq}
  * @param calibrated whether it looks at activations
  * @param everyExpert whether it wants experts to see all calibration tokens
+ * @param gram whether it holds Gram matrices of the linears' inputs
  * @param settings what distinguishes two runs of it, in words; goes into reports, and an interrupted run is continued
  *     only with the same
  * @param recipe what it carries out, good for one model and scheme; null if it is good for any
@@ -27,6 +29,7 @@ public record MethodChoice(
         String name,
         boolean calibrated,
         boolean everyExpert,
+        boolean gram,
         SortedMap<String, String> settings,
         @Nullable Recipe recipe,
         Function<BlockRunner, QuantMethod> method) {
@@ -38,7 +41,7 @@ public record MethodChoice(
     /** A method and its settings. */
     public static MethodChoice of(
             String name, boolean calibrated, Map<String, String> settings, Function<BlockRunner, QuantMethod> method) {
-        return new MethodChoice(name, calibrated, false, new TreeMap<>(settings), null, method);
+        return new MethodChoice(name, calibrated, false, false, new TreeMap<>(settings), null, method);
     }
 
     /** Plain rounding to nearest. */
@@ -59,7 +62,30 @@ public record MethodChoice(
         if (settings.expertTokens() != Awq.Settings.DEFAULT_EXPERT_TOKENS) {
             words.put("expert tokens", Integer.toString(settings.expertTokens()));
         }
-        return new MethodChoice("awq", true, settings.everyExpert(), words, null, runner -> new Awq(runner, settings));
+        return new MethodChoice(
+                "awq", true, settings.everyExpert(), false, words, null, runner -> new Awq(runner, settings));
+    }
+
+    /** GPTQ, perhaps on what AWQ scaled and clipped. */
+    public static MethodChoice gptq(Gptq.Settings settings, Awq.@Nullable Settings before) {
+        MethodChoice awq = before == null ? null : awq(before);
+        var words = awq == null ? new TreeMap<String, String>() : new TreeMap<>(awq.settings());
+        words.put("damping", Double.toString(settings.damping()));
+        words.put("act-order", Boolean.toString(settings.actOrder()));
+        words.put("static groups", Boolean.toString(settings.staticGroups()));
+        if (settings.expertTokens() != Awq.Settings.DEFAULT_EXPERT_TOKENS) {
+            words.put("expert tokens", Integer.toString(settings.expertTokens()));
+        }
+        return new MethodChoice(
+                awq == null ? "gptq" : "awq+gptq",
+                true,
+                awq != null && awq.everyExpert(),
+                true,
+                words,
+                null,
+                runner -> awq == null
+                        ? new Gptq(runner, settings)
+                        : Gptq.after(awq.method().apply(runner), runner, settings));
     }
 
     /** Carries out a recipe; needs no calibration. The recipe must stay open. */
@@ -68,6 +94,7 @@ public record MethodChoice(
         settings.put("recipe", recipe.sha256());
         return new MethodChoice(
                 recipe.method(),
+                false,
                 false,
                 false,
                 settings,

@@ -1,0 +1,129 @@
+package awq4j.quant;
+
+import awq4j.model.BlockSpec;
+import awq4j.model.Linear;
+import awq4j.model.ParameterCount;
+import java.util.HashSet;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * GPTQ (Frantar et al., 2022): rounds a linear column by column, and columns that are still to come make up for the errors
+ * of those that are done, as the inputs' Gram matrix says. Each block sees what the quantized blocks before it put out.
+ *
+ * <p>It may follow {@link Awq}: scales that AWQ finds are folded in, weights clipped, and GPTQ rounds what results.
+ */
+public final class Gptq implements QuantMethod {
+    private final BlockRunner runner;
+    private final Settings settings;
+    private final @Nullable QuantMethod before;
+    private final boolean asReference;
+
+    /**
+     * What a user may choose.
+     *
+     * @param damping share of the mean of the Gram matrix' diagonal that is added to the diagonal, in [0, 1]; raised by
+     *     itself where it does not suffice
+     * @param actOrder whether columns are rounded in the order of descending activations; takes static groups
+     * @param staticGroups whether scales and zeros are found before anything is rounded
+     * @param expertTokens least calibration tokens that an expert must have seen; with fewer it is rounded plainly
+     */
+    public record Settings(double damping, boolean actOrder, boolean staticGroups, int expertTokens) {
+        /** As the reference implementations have it. */
+        public static final Settings DEFAULT = new Settings(0.01, false, false, Awq.Settings.DEFAULT_EXPERT_TOKENS);
+
+        /**
+         * @throws IllegalArgumentException if {@code damping} is out of range, {@code expertTokens} is not positive, or
+         *     act-order comes without static groups: a checkpoint's groups are columns that lie side by side
+         */
+        public Settings {
+            if (!(damping >= 0 && damping <= 1)) {
+                throw new IllegalArgumentException("damping must be in [0, 1], was " + damping);
+            }
+            if (expertTokens < 1) {
+                throw new IllegalArgumentException("expertTokens must be positive, was " + expertTokens);
+            }
+            if (actOrder && !staticGroups) {
+                throw new IllegalArgumentException(
+                        "act-order takes static groups, since groups of a checkpoint are columns that lie side by side");
+            }
+        }
+    }
+
+    /** GPTQ for checkpoints: scales of groups are among the float16 values. */
+    public Gptq(BlockRunner runner, Settings settings) {
+        this(runner, settings, null, false);
+    }
+
+    private Gptq(BlockRunner runner, Settings settings, @Nullable QuantMethod before, boolean asReference) {
+        this.runner = runner;
+        this.settings = settings;
+        this.before = before;
+        this.asReference = asReference;
+    }
+
+    /** GPTQ on the weights that another method scaled and clipped: of its result only the recipe is used. */
+    public static Gptq after(QuantMethod before, BlockRunner runner, Settings settings) {
+        return new Gptq(runner, settings, before, false);
+    }
+
+    /** GPTQ as the reference does it, for comparisons: its grids in float32, small groups without their batch's corrections. */
+    static Gptq asReference(BlockRunner runner, Settings settings, @Nullable QuantMethod before) {
+        return new Gptq(runner, settings, before, true);
+    }
+
+    @Override
+    public String name() {
+        return before == null ? "gptq" : before.name() + "+gptq";
+    }
+
+    @Override
+    public boolean calibrated() {
+        return true;
+    }
+
+    @Override
+    public boolean everyExpert() {
+        return before != null && before.everyExpert();
+    }
+
+    @Override
+    public boolean seesQuantized() {
+        return true;
+    }
+
+    @Override
+    public boolean recipeSuffices() {
+        return false;
+    }
+
+    /**
+     * The Gram matrix and its factor once for each input, corrections and two losses for each linear; the quantized block
+     * runs again.
+     */
+    @Override
+    public Effort effort(BlockSpec spec, long tokens) {
+        double weights = ParameterCount.of(spec);
+        double products = weights * tokens;
+        var inputs = new HashSet<Linear>();
+        for (Linear linear : spec.linears()) {
+            double n = linear.columns();
+            products += 2.5 * ParameterCount.of(linear) * n;
+            if (inputs.add(spec.source(linear))) {
+                products += tokens * n * n + n * n * n;
+            }
+        }
+        var own = new Effort(products, 2 * weights);
+        return before == null ? own : own.plus(before.effort(spec, tokens));
+    }
+
+    /** @throws IllegalArgumentException also if the input of a linear was not captured, or in another shape */
+    @Override
+    public QuantizedBlock quantize(BlockSpec spec, BlockWeights weights, BlockCapture capture, QuantScheme scheme) {
+        Finite.require(weights);
+        BlockRecipe recipe = before == null
+                ? BlockRecipe.plain(spec.index())
+                : before.quantize(spec, weights.copy(), capture, scheme).recipe();
+        var quantizer = asReference ? Quantizer.asGptq(scheme) : Quantizer.forCheckpoints(scheme);
+        return new GptqBlock(runner.backend(), spec, weights, capture, quantizer, settings, asReference).run(recipe);
+    }
+}

@@ -1,0 +1,167 @@
+package awq4j.quant;
+
+import awq4j.weight.Weight;
+import awq4j.weight.WeightLayout.Grouped;
+import awq4j.weight.WeightLayout.ZeroPoint;
+import java.lang.foreign.MemorySegment;
+import java.util.Arrays;
+import java.util.stream.IntStream;
+
+/**
+ * Rounds a matrix column by column and lets the columns that are still to come make up for each error (Frantar et al.,
+ * GPTQ, 2022, algorithm 1).
+ *
+ * <p>For column i of a row w: q = round(w_i), e = (w_i - q) / U_ii, and w_j -= e U_ij for all j behind i. Columns behind
+ * a batch of {@value #BATCH} get the batch's errors at once. A group's scale and zero are found when its first column is
+ * reached, on the weights as corrected so far; batches end where groups begin, so that nothing is missing there. (The
+ * reference leaves out a batch's own corrections in groups of fewer than 128 columns.) With static groups they are found
+ * beforehand on the weights as they came, which is what a group means when columns go in another order.
+ *
+ * <p>In float32 as the reference. Rows know nothing of each other: some at a time are one thread's.
+ */
+final class GptqSolver {
+    private static final int BATCH = 128;
+    private static final int ROWS = 16;
+    private static final int WIDTH = 512;
+
+    private final Quantizer quantizer;
+    private final GptqFactor factor;
+    private final boolean staticGroups;
+    private final boolean asReference;
+    private final int columns;
+    private final Grouped layout;
+
+    /**
+     * A solver for all linears that share an input.
+     *
+     * @param staticGroups whether groups are found beforehand
+     * @param asReference whether a group that begins within a batch is found without that batch's corrections
+     * @throws IllegalArgumentException if they are not although columns go in another order than they stand: then groups
+     *     would not be columns that lie side by side
+     */
+    GptqSolver(Quantizer quantizer, GptqFactor factor, boolean staticGroups, boolean asReference) {
+        this.quantizer = quantizer;
+        this.factor = factor;
+        this.staticGroups = staticGroups;
+        this.asReference = asReference;
+        this.columns = factor.columns();
+        this.layout = quantizer.scheme().layout(columns);
+        for (int i = 0; !staticGroups && i < columns; i++) {
+            if (factor.order()[i] != i) {
+                throw new IllegalArgumentException("act-order takes static groups");
+            }
+        }
+    }
+
+    /**
+     * The codes of a matrix.
+     *
+     * @param values [rows, columns], all finite; not modified
+     */
+    Weight solve(String name, int rows, float[] values) {
+        int groups = layout.groups(columns);
+        var out = new Codes(
+                new byte[Math.multiplyExact(rows, layout.rowBytes(columns))],
+                new float[rows * groups],
+                new byte[rows * groups]);
+        IntStream.range(0, (rows + ROWS - 1) / ROWS).parallel().forEach(chunk -> {
+            int from = chunk * ROWS;
+            rows(from, Math.min(ROWS, rows - from), values, out);
+        });
+        return new Weight(
+                name,
+                rows,
+                columns,
+                layout,
+                MemorySegment.ofArray(out.codes),
+                MemorySegment.ofArray(out.scales),
+                layout.zeroPoint() == ZeroPoint.INTEGER ? MemorySegment.ofArray(out.zeros) : null);
+    }
+
+    private record Codes(byte[] codes, float[] scales, byte[] zeros) {}
+
+    private void rows(int first, int count, float[] values, Codes out) {
+        int groups = layout.groups(columns);
+        int size = layout.groupSize();
+        var grids = new Quantizer.Grid[count][groups];
+        float[] w = new float[count * columns];
+        for (int r = 0; r < count; r++) {
+            float[] row = new float[columns];
+            for (int c = 0; c < columns; c++) {
+                row[c] = factor.dead()[c] ? 0 : values[(first + r) * columns + c];
+            }
+            for (int g = 0; staticGroups && g < groups; g++) {
+                grids[r][g] = quantizer.grid(row, g * size, Math.min(columns, (g + 1) * size));
+            }
+            for (int i = 0; i < columns; i++) {
+                w[r * columns + i] = row[factor.order()[i]];
+            }
+        }
+        float[] errors = new float[count * BATCH];
+        for (int from = 0; from < columns; ) {
+            int to = batchEnd(from);
+            for (int r = 0; r < count; r++) {
+                batch(from, to, first + r, r, w, grids[r], errors, out);
+            }
+            correct(from, to, count, w, errors);
+            from = to;
+        }
+        for (int r = 0; r < count; r++) {
+            for (int g = 0; g < groups; g++) {
+                out.scales[(first + r) * groups + g] = grids[r][g].scale();
+                out.zeros[(first + r) * groups + g] = (byte) (int) grids[r][g].zero();
+            }
+        }
+    }
+
+    /** A batch ends before a group that begins in it but does not end in it. */
+    private int batchEnd(int from) {
+        int to = Math.min(columns, from + BATCH);
+        int size = layout.groupSize();
+        int begin = to / size * size;
+        return staticGroups || to == columns || begin <= from ? to : begin;
+    }
+
+    private void batch(int from, int to, int row, int r, float[] w, Quantizer.Grid[] grids, float[] errors, Codes out) {
+        int size = layout.groupSize();
+        int at = r * columns;
+        float[] upper = factor.upper();
+        int ahead = Math.min(columns, (to + size - 1) / size * size); // groups that begin here lie before
+        float[] uncorrected = asReference ? Arrays.copyOfRange(w, at + from, at + ahead) : null;
+        for (int i = from; i < to; i++) {
+            int column = factor.order()[i];
+            int group = column / size;
+            if (!staticGroups && column % size == 0) {
+                int end = Math.min(columns, i + size);
+                grids[group] = uncorrected == null
+                        ? quantizer.grid(w, at + i, at + end)
+                        : quantizer.grid(uncorrected, i - from, end - from);
+            }
+            Quantizer.Grid grid = grids[group];
+            int code = quantizer.code(w[at + i], grid);
+            Quantizer.put(out.codes, layout, row * layout.rowBytes(columns), column, code);
+            float error = (w[at + i] - (code - grid.zero()) * grid.scale()) / upper[i * columns + i];
+            errors[r * BATCH + i - from] = error;
+            subtract(w, at, error, upper, i * columns, i + 1, to);
+        }
+    }
+
+    /** What the errors of the batch [from, to) ask of all columns behind it. */
+    private void correct(int from, int to, int count, float[] w, float[] errors) {
+        for (int column = to; column < columns; column += WIDTH) {
+            int end = Math.min(columns, column + WIDTH);
+            for (int r = 0; r < count; r++) {
+                for (int p = from; p < to; p++) {
+                    subtract(w, r * columns, errors[r * BATCH + p - from], factor.upper(), p * columns, column, end);
+                }
+            }
+        }
+    }
+
+    /** {@code w[at + c] -= error * upper[row + c]} for c in [from, to). */
+    private static void subtract(float[] w, int at, float error, float[] upper, int row, int from, int to) {
+        for (int c = from; c < to; c++) {
+            w[at + c] -= error * upper[row + c];
+        }
+    }
+}
