@@ -11,11 +11,15 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
+import java.util.regex.Pattern;
 import java.util.stream.Stream;
 
 /** Finds the model that a command was given, and says what is wrong with an argument that is none. */
 final class ModelFolder {
     private static final List<String> OTHER_FORMATS = List.of(".ggml", ".onnx", ".ckpt");
+
+    private static final Pattern FILE =
+            Pattern.compile("\\.(gguf|safetensors|bin|pt|pth|json)$", Pattern.CASE_INSENSITIVE);
 
     private ModelFolder() {}
 
@@ -66,7 +70,8 @@ final class ModelFolder {
         if (hub.isPresent() && argument.getNameCount() == 2 && !Files.exists(argument.getName(0))) {
             throw new Refusal(notThere(hub.get(), cache));
         }
-        throw new Refusal("there is no folder " + argument + nearby(argument));
+        String kind = FILE.matcher(argument.toString()).find() ? "file " : "folder ";
+        throw new Refusal("there is no " + kind + argument + nearby(argument));
     }
 
     /** What to call a model: its name at the hub, or that of its folder. */

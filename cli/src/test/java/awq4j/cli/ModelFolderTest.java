@@ -33,6 +33,11 @@ class ModelFolderTest {
     }
 
     @Test
+    void aMissingFileIsCalledAFile() {
+        refused(folder.resolve("absent.gguf"), "there is no file " + folder.resolve("absent.gguf"));
+    }
+
+    @Test
     void aMissingFolderSuggestsItsNeighbour() {
         refused(
                 folder.resolve("cahce"),
