@@ -36,6 +36,7 @@ import picocli.CommandLine.Parameters;
         footer = {
             "  awq4j quantize my-model --out my-model-awq",
             "  awq4j quantize my-model --out my-model-awq --calibration notes.jsonl",
+            "  awq4j quantize my-model --out my-model-gptq --method awq+gptq --no-clip",
             "  awq4j quantize my-model --out my-model-int3 --bits 3 --recipe-out int3.recipe",
             "  awq4j quantize my-model --out again --recipe int3.recipe"
         })
@@ -92,36 +93,55 @@ final class QuantizeCommand implements Callable<Integer> {
             try (Recipe opened = Recipe.open(recipe)) {
                 run(source, scheme.over(opened.scheme()), MethodChoice.recipe(opened), null);
             }
-        } else if (scheme.method() == SchemeOptions.Method.RTN) {
-            run(source, scheme.over(QuantScheme.INT4_G128), MethodChoice.rtn(), null);
         } else {
-            QuantScheme chosen = scheme.over(QuantScheme.INT4_G128);
-            run(source, chosen, MethodChoice.awq(scheme.awq(Awq.Settings.DEFAULT)), calibration(source));
+            SchemeOptions.Method method = scheme.method();
+            QuantScheme chosen = scheme.over(scheme.standard());
+            Awq.Settings awq = scheme.awq(Awq.Settings.DEFAULT);
+            switch (method) {
+                case RTN -> run(source, chosen, MethodChoice.rtn(), null);
+                case AWQ -> run(source, chosen, MethodChoice.awq(awq), calibration(source));
+                case GPTQ, AWQ_GPTQ -> {
+                    var before = method.scales() ? awq : null;
+                    run(source, chosen, MethodChoice.gptq(scheme.gptq(), before), calibration(source));
+                }
+            }
         }
         return 0;
     }
 
     private void check() {
-        boolean searches = recipe == null && scheme.method() == SchemeOptions.Method.AWQ;
+        SchemeOptions.Method method = scheme.method();
+        boolean looks = recipe == null && method != SchemeOptions.Method.RTN;
         if (recipe != null && recipeOut != null) {
             throw common.wrongUsage("--recipe uses a recipe, --recipe-out saves one: give one of them");
         }
         if (recipe != null && scheme.searchWasChosen()) {
-            throw common.wrongUsage("--recipe has been found already: --method, --scaling, --no-clip, --search-tokens,"
-                    + " --expert-tokens and --route-all-experts go without it");
+            throw common.wrongUsage(
+                    "--recipe has been found already: --method, and what goes with a method, go" + " without it");
         }
-        if (!searches && calibration.given()) {
+        if (!looks && calibration.given()) {
             throw common.wrongUsage((recipe == null ? "--method rtn" : "--recipe")
                     + " looks at no text: --calibration, --samples, --sequence-length and --seed go without it");
         }
-        if (!searches && recipe == null && (recipeOut != null || scheme.searchSettingsGiven())) {
+        if (recipe == null && method.corrects() && recipeOut != null) {
             throw common.wrongUsage(
-                    "--method rtn searches nothing: --recipe-out, --scaling, --no-clip, --search-tokens,"
-                            + " --expert-tokens and --route-all-experts go with awq");
+                    "--method " + method + ": its codes do not follow from a recipe; --recipe-out goes with awq");
+        }
+        if (recipe == null && !method.scales() && (recipeOut != null || scheme.searchSettingsGiven())) {
+            throw common.wrongUsage("--method " + method + " searches nothing: --recipe-out, --scaling, --no-clip,"
+                    + " --search-tokens and --route-all-experts go with awq");
+        }
+        if (!looks && scheme.expertTokensGiven()) {
+            throw common.wrongUsage("--method rtn searches nothing: --expert-tokens goes with awq and gptq");
+        }
+        if (recipe == null && !method.corrects() && scheme.correctionSettingsGiven()) {
+            throw common.wrongUsage("--method " + method
+                    + " corrects nothing: --damping, --act-order and --static-groups go with gptq and awq+gptq");
         }
         calibration.check();
-        scheme.over(QuantScheme.INT4_G128); // numbers that make no sense are wrong usage, whatever the model is
+        scheme.over(scheme.standard()); // numbers that make no sense are wrong usage, whatever the model is
         scheme.awq(Awq.Settings.DEFAULT);
+        scheme.gptq();
         kernels.cpu();
     }
 

@@ -1,6 +1,7 @@
 package awq4j.cli;
 
 import awq4j.quant.Awq;
+import awq4j.quant.Gptq;
 import awq4j.quant.QuantScheme;
 import awq4j.quant.QuantScheme.Range;
 import awq4j.quant.Scaling;
@@ -22,7 +23,10 @@ final class SchemeOptions {
     @Option(
             names = "--method",
             paramLabel = "NAME",
-            description = "awq (default): scales and clips found on calibration text; rtn: plain rounding, in seconds.")
+            description =
+                    "awq (default): scales and clips found on calibration text; gptq: errors of one column made up for in"
+                            + " the next; awq+gptq: both; rtn: plain rounding, in seconds.",
+            converter = MethodConverter.class)
     private @Nullable Method method;
 
     @Option(
@@ -45,7 +49,7 @@ final class SchemeOptions {
             paramLabel = "KIND",
             converter = RangeConverter.class,
             description = "reference (default): from a group's least to its greatest value, as llm-awq and AutoAWQ do;"
-                    + " include-zero: extended to zero, which helps groups of one sign.")
+                    + " include-zero (default of gptq): extended to zero, which helps groups of one sign.")
     private @Nullable Range range;
 
     @Option(
@@ -76,10 +80,58 @@ final class SchemeOptions {
                     + " Memory and time grow with the number of experts.")
     private boolean everyExpert;
 
+    @Option(
+            names = "--damping",
+            paramLabel = "SHARE",
+            description = "gptq: what is added to the diagonal, as a share of its mean, default 0.01.")
+    private @Nullable Double damping;
+
+    @Option(
+            names = "--act-order",
+            description = "gptq: round columns by descending activations; implies --static-groups.")
+    private boolean actOrder;
+
+    @Option(names = "--static-groups", description = "gptq: find scales and zeros before anything is rounded.")
+    private boolean staticGroups;
+
     /** Methods by the names of the command line. */
     enum Method {
-        AWQ,
-        RTN
+        AWQ("awq"),
+        GPTQ("gptq"),
+        AWQ_GPTQ("awq+gptq"),
+        RTN("rtn");
+
+        private final String label;
+
+        Method(String label) {
+            this.label = label;
+        }
+
+        @Override
+        public String toString() {
+            return label;
+        }
+
+        boolean scales() {
+            return this == AWQ || this == AWQ_GPTQ;
+        }
+
+        boolean corrects() {
+            return this == GPTQ || this == AWQ_GPTQ;
+        }
+    }
+
+    /** Methods as the user writes them. */
+    static final class MethodConverter implements ITypeConverter<Method> {
+        @Override
+        public Method convert(String value) {
+            for (Method method : Method.values()) {
+                if (method.label.equals(value.toLowerCase(Locale.ROOT))) {
+                    return method;
+                }
+            }
+            throw new TypeConversionException("expected awq, gptq, awq+gptq or rtn, was '" + value + "'");
+        }
     }
 
     /** {@code include-zero}, as the user writes it. */
@@ -100,11 +152,43 @@ final class SchemeOptions {
 
     /** Whether something was said about how to search. */
     boolean searchWasChosen() {
-        return method != null || searchSettingsGiven();
+        return method != null || searchSettingsGiven() || expertTokens != null || correctionSettingsGiven();
     }
 
+    /** Whether something was said that only AWQ understands. */
     boolean searchSettingsGiven() {
-        return scaling != null || noClip || searchTokens != null || expertTokens != null || everyExpert;
+        return scaling != null || noClip || searchTokens != null || everyExpert;
+    }
+
+    /** Whether something was said that only GPTQ understands. */
+    boolean correctionSettingsGiven() {
+        return damping != null || actOrder || staticGroups;
+    }
+
+    boolean expertTokensGiven() {
+        return expertTokens != null;
+    }
+
+    /** What is quantized to if nothing is said: GPTQ's groups contain zero, as its reference has it. */
+    QuantScheme standard() {
+        QuantScheme common = QuantScheme.INT4_G128;
+        return method().corrects()
+                ? new QuantScheme(common.bits(), common.groupSize(), common.symmetric(), Range.INCLUDE_ZERO)
+                : common;
+    }
+
+    /** What was asked for of GPTQ. */
+    Gptq.Settings gptq() {
+        Gptq.Settings otherwise = Gptq.Settings.DEFAULT;
+        try {
+            return new Gptq.Settings(
+                    damping == null ? otherwise.damping() : damping,
+                    actOrder,
+                    staticGroups || actOrder,
+                    expertTokens == null ? otherwise.expertTokens() : expertTokens);
+        } catch (IllegalArgumentException e) {
+            throw wrong(e);
+        }
     }
 
     /** What was asked for, and {@code otherwise} where nothing was. */

@@ -89,6 +89,13 @@ class QuantizeCommandTest {
                     --method rtn --route-all-experts | --method rtn searches nothing
                     --expert-tokens 0 | --expert-tokens must be positive, was 0
                     --recipe r --calibration t | --recipe looks at no text
+                    --method obq | expected awq, gptq, awq+gptq or rtn, was 'obq'
+                    --method gptq --damping 2 | --damping must be in [0, 1], was 2.0
+                    --method gptq --scaling duo | --method gptq searches nothing
+                    --method awq+gptq --recipe-out r | --method awq+gptq: its codes do not follow from a recipe
+                    --act-order | --method awq corrects nothing
+                    --method rtn --expert-tokens 5 | --method rtn searches nothing
+                    --recipe r --damping 0.1 | --recipe has been found already
                     --threads -1 | --threads must be in [0, 1024], was -1
                     """)
     void whatMakesNoSenseIsWrongUsage(String options, String complaint) {
@@ -98,6 +105,27 @@ class QuantizeCommandTest {
         var program = Program.run(arguments.toArray());
         assertThat(program.err()).contains(complaint);
         assertThat(program.code()).isEqualTo(2);
+    }
+
+    @ParameterizedTest
+    @CsvSource({"gptq, --damping 0.02", "gptq, --act-order", "awq+gptq, --no-clip"})
+    void gptqWritesTheSameKindOfFolder(String method, String option) throws IOException {
+        Path model = model(2);
+        Path out = folder.resolve("out");
+        var arguments = new java.util.ArrayList<Object>(List.of("quantize", model, "--out", out, "--method", method));
+        arguments.addAll(List.of(option.split(" ")));
+        arguments.addAll(List.of("--group-size", 32, "--samples", 2, "--sequence-length", 128, "--threads", 2));
+        var program = Program.run(arguments.toArray());
+        assertThat(program.code()).as(program.toString()).isZero();
+        assertThat(program.out())
+                .contains("wrote    " + out + " (" + method + ", 4 bits, groups of 32)")
+                .contains("linears  14 of 14 quantized")
+                .contains("% less than by plain rounding");
+        assertThat(program.out()).doesNotContain("error    -");
+        var report = Config.read(out.resolve("quantization_report.json"));
+        assertThat(report.text("method")).isEqualTo(method);
+        var run = Program.run("run", out, "--prompt", "a", "--max-tokens", 2, "--temperature", 0);
+        assertThat(run.code()).as(run.toString()).isZero();
     }
 
     @Test
