@@ -42,14 +42,16 @@ final class OutputError {
      * @param evaluatedRows about how many rows of changes will be asked for, all calls together
      */
     OutputError(Backend backend, float[] inputs, int columns, long evaluatedRows) {
+        this(backend, inputs, columns, byGram(inputs.length / columns, columns, evaluatedRows));
+    }
+
+    private OutputError(Backend backend, float[] inputs, int columns, boolean gram) {
         this(
                 backend,
                 inputs.length / columns,
                 columns,
-                byGram(inputs.length / columns, columns, evaluatedRows),
-                byGram(inputs.length / columns, columns, evaluatedRows)
-                        ? gram(backend, inputs, inputs.length / columns, columns)
-                        : inputs);
+                gram,
+                gram ? gram(backend, inputs, inputs.length / columns, columns) : inputs);
     }
 
     /** Prepares for inputs of which only X^T X is at hand: [columns, columns], summed over {@code tokens}. */
