@@ -14,7 +14,6 @@ import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
-import java.util.Objects;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
@@ -69,15 +68,17 @@ final class BlockRounding {
     }
 
     /**
-     * Takes the codes that something else found for a linear.
+     * Takes the codes that something else found for a linear, or numbers that no code stands for.
      *
      * @return why the linear is left, null if the codes are kept
      */
     @Nullable
     String keep(Linear linear, Weight weight) {
-        for (float scale : Objects.requireNonNull(weight.scales()).toArray(ValueLayout.JAVA_FLOAT)) {
-            if (!Float.isFinite(scale)) {
-                return "stays unquantized: the range of a group is beyond float16 scales";
+        if (weight.scales() != null) {
+            for (float scale : weight.scales().toArray(ValueLayout.JAVA_FLOAT)) {
+                if (!Float.isFinite(scale)) {
+                    return "stays unquantized: the range of a group is beyond float16 scales";
+                }
             }
         }
         rounded.put(linear.name(), weight);

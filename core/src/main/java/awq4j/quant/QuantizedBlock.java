@@ -9,7 +9,7 @@ import java.util.Map;
  * A block after quantization.
  *
  * @param linears quantized linears by tensor prefix, scales already among the float16 values; those that are stored in one
- *     matrix are all among them or none
+ *     matrix are all among them or none. Methods for studies give dense ones, which no checkpoint of codes holds
  * @param changed every other tensor that the method rewrote, by its full name and as it is stored: norm gains and biases,
  *     biases of linears, and {@code PREFIX.weight} of a matrix that was scaled but not quantized
  * @param recipe what was found

@@ -65,6 +65,11 @@ public final class Quantizer {
         return new Quantizer(scheme, DType.F32, DType.F16);
     }
 
+    /** llm-awq's and AutoAWQ's arithmetic on float32 weights. */
+    static Quantizer inFloat32(QuantScheme scheme) {
+        return new Quantizer(scheme, DType.F32, DType.F32);
+    }
+
     /**
      * GPTQ's reference, in float32: a symmetric group of largest magnitude m spreads all 2^bits codes over [-m, m], so its
      * scale is 2 m / (2^bits - 1), and the highest code falls short of m by half a step.
