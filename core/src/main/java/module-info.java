@@ -16,6 +16,7 @@ module awq4j.core {
     exports awq4j.format.packed;
     exports awq4j.format.pickle;
     exports awq4j.format.safetensors;
+    exports awq4j.format.tinychat;
     exports awq4j.kernel;
     exports awq4j.kernel.scalar;
     exports awq4j.kernel.vector;

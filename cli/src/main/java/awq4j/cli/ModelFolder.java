@@ -4,6 +4,7 @@ import awq4j.cli.hub.HubCache;
 import awq4j.cli.hub.HubSettings;
 import awq4j.cli.hub.ModelName;
 import awq4j.format.Checkpoints;
+import awq4j.format.tinychat.EngineFolder;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
@@ -116,6 +117,9 @@ final class ModelFolder {
         Path located = Checkpoints.located(folder);
         if (!located.equals(folder)) {
             return located;
+        }
+        if (EngineFolder.present(folder)) {
+            throw new Refusal(folder + " " + EngineFolder.WITHOUT_CONFIG);
         }
         String found = folderBelow(folder);
         throw new Refusal(folder + " is not a model folder: it has no config.json and no .gguf file"

@@ -54,6 +54,17 @@ class ModelFolderTest {
     }
 
     @Test
+    void aModelOfTinyChatEngineIsToldWhatItLacks() throws IOException {
+        Path engine = folder.resolve("engine");
+        Files.createDirectories(engine.resolve("decoder/layer0"));
+        refused(
+                engine,
+                engine
+                        + " is a model of TinyChatEngine, which does not say what it is: put config.json and the tokenizer"
+                        + " of the model that it was made from into it");
+    }
+
+    @Test
     void aHubNameThatIsNotDownloadedNamesTheCommand() {
         refused(
                 Path.of("TinyLlama/TinyLlama-1.1B-Chat-v1.0"),

@@ -5,6 +5,7 @@ import awq4j.format.gguf.GgufFiles;
 import awq4j.format.packed.PackedFile;
 import awq4j.format.pickle.PickleFolder;
 import awq4j.format.safetensors.SafetensorsFolder;
+import awq4j.format.tinychat.EngineFolder;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
@@ -60,7 +61,7 @@ public final class Checkpoints {
 
     /**
      * Opens a model folder in Hugging Face's form, {@code config.json} and safetensors or files of PyTorch, plain or
-     * packed, or {@code awq4j.packed} in their place; or one file of PyTorch with {@code config.json} beside it; or a GGUF
+     * packed, or {@code awq4j.packed} or a model of TinyChatEngine in their place; or one file of PyTorch with {@code config.json} beside it; or a GGUF
      * file, of a model in several parts any of them, or a folder with one. Safetensors are preferred where both are.
      *
      * @throws MalformedFileException if the folder or a file in it is not what it should be
@@ -108,8 +109,8 @@ public final class Checkpoints {
     }
 
     /**
-     * The tensors of a model without its configuration: of a folder safetensors, else files of PyTorch, empty if it has
-     * neither; of a file of PyTorch those in it.
+     * The tensors of a model without its configuration: of a folder safetensors, else TinyChatEngine's files, else those of
+     * PyTorch, empty if it has none; of a file of PyTorch those in it.
      *
      * @throws MalformedFileException if a file is not what it should be
      */
@@ -120,16 +121,25 @@ public final class Checkpoints {
         if (SafetensorsFolder.present(folder)) {
             return Optional.of(SafetensorsFolder.open(folder));
         }
+        if (EngineFolder.present(folder)) {
+            return Optional.of(EngineFolder.open(folder));
+        }
         return PickleFolder.present(folder) ? Optional.of(PickleFolder.open(folder)) : Optional.empty();
     }
 
     /** Whether {@link #tensors} finds any. */
     public static boolean hasTensors(Path folder) {
-        return isPickle(folder) || SafetensorsFolder.present(folder) || PickleFolder.present(folder);
+        return isPickle(folder)
+                || SafetensorsFolder.present(folder)
+                || EngineFolder.present(folder)
+                || PickleFolder.present(folder);
     }
 
     private static Config config(Path folder) {
         if (!Files.isRegularFile(folder.resolve(CONFIG))) {
+            if (EngineFolder.present(folder)) {
+                throw new MalformedFileException(folder, -1, EngineFolder.WITHOUT_CONFIG);
+            }
             PickleFolder.refuseOriginals(folder); // they have no config.json, and are told in better words
             throw new MalformedFileException(
                     folder, -1, "expected a model folder, found no " + CONFIG + " in " + folder.toAbsolutePath());

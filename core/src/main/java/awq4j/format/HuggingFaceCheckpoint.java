@@ -14,7 +14,7 @@ import java.util.stream.Stream;
 /** A folder with {@code config.json} and tensors in files of one kind. */
 final class HuggingFaceCheckpoint implements Checkpoint {
     /** Words of tensors that are parts of packed linears, whatever the configuration says. */
-    private static final List<String> MARKS = List.of("qweight", "weight_packed");
+    private static final List<String> MARKS = List.of("qweight", "weight_packed", "weight_int4");
 
     private final Path path;
     private final Config config;

@@ -7,6 +7,8 @@ import awq4j.format.compressed.CompressedLinears;
 import awq4j.format.compressed.CompressedLinears.Scheme;
 import awq4j.format.gptq.GptqLinears;
 import awq4j.format.gptq.GptqPacking;
+import awq4j.format.tinychat.BlockOrder;
+import awq4j.format.tinychat.EngineLinears;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -40,10 +42,12 @@ record QuantizationConfig(Quantization stated, LinearPacking packing) {
             case "awq" -> awq(section);
             case "gptq" -> gptq(section);
             case "compressed-tensors" -> compressed(section);
+            case EngineLinears.METHOD -> engine(section);
             default ->
                 throw unsupported(
                         section,
-                        "quant_method \"" + method + "\" is not supported; supported: awq, gptq, compressed-tensors");
+                        "quant_method \"" + method + "\" is not supported; supported: awq, gptq, compressed-tensors, "
+                                + EngineLinears.METHOD);
         };
     }
 
@@ -95,6 +99,28 @@ record QuantizationConfig(Quantization stated, LinearPacking packing) {
                         version.label(),
                         section.texts("modules_to_not_convert")),
                 new GptqLinears(version, bits, groupSize));
+    }
+
+    private static QuantizationConfig engine(Config section) {
+        String version = section.text("version");
+        return BlockOrder.of(version)
+                .map(order -> engine(new EngineLinears(order)))
+                .orElseThrow(() -> unsupported(
+                        section,
+                        "TinyChatEngine's order \"" + MalformedFileException.shown(version)
+                                + "\" is not supported; supported: QM_x86, QM_ARM, QM_METAL"));
+    }
+
+    static QuantizationConfig engine(EngineLinears linears) {
+        return new QuantizationConfig(
+                new Quantization(
+                        EngineLinears.METHOD,
+                        BlockOrder.LAYOUT.bits(),
+                        BlockOrder.LAYOUT.groupSize(),
+                        true,
+                        linears.order().label(),
+                        List.of()),
+                linears);
     }
 
     private static QuantizationConfig compressed(Config section) {

@@ -24,9 +24,14 @@ public final class TensorFolder implements AutoCloseable {
 
     /** The tensors of one file, which is closed with the folder. */
     public static TensorFolder single(Path folder, TensorFile file) {
+        return of(folder, List.of(file));
+    }
+
+    /** The tensors of some files, which are closed with the folder; no two have the same name. */
+    public static TensorFolder of(Path folder, List<TensorFile> files) {
         var places = new LinkedHashMap<String, TensorFile>();
-        file.names().forEach(name -> places.put(name, file));
-        return new TensorFolder(folder, List.of(file), places);
+        files.forEach(file -> file.names().forEach(name -> places.put(name, file)));
+        return new TensorFolder(folder, List.copyOf(files), places);
     }
 
     /**

@@ -5,6 +5,7 @@ import awq4j.format.awq.AwqLinears;
 import awq4j.format.awq.AwqPacking;
 import awq4j.format.awq.AwqPacking.Packed;
 import awq4j.format.awq.AwqPacking.Version;
+import awq4j.format.tinychat.EngineLinears;
 import awq4j.tensor.DType;
 import awq4j.tensor.Tensor;
 import awq4j.weight.WeightLayout.Grouped;
@@ -14,9 +15,9 @@ import java.util.List;
 import java.util.Optional;
 
 /**
- * The packing of llm-awq's own files, which no configuration states: 4 bits, in the order of TinyChat 2, told by its
+ * The packing of files that no configuration states. Of llm-awq's own: 4 bits, in the order of TinyChat 2, told by its
  * {@code scaled_zeros}, or in that of the first TinyChat, told by scales that lie row by row. How many of them a row has
- * tells the group size.
+ * tells the group size. Of TinyChatEngine's: {@link EngineLinears#unstated}.
  */
 final class UnstatedPacking {
     private static final String MARK = ".qweight";
@@ -27,8 +28,12 @@ final class UnstatedPacking {
 
     private UnstatedPacking() {}
 
-    /** Empty if nothing is packed, or what is there has not the shapes of llm-awq's files. */
+    /** Empty if nothing is packed, or what is there has not the shapes of these files. */
     static Optional<QuantizationConfig> of(TensorFolder tensors) {
+        return EngineLinears.unstated(tensors).map(QuantizationConfig::engine).or(() -> ofLlmAwq(tensors));
+    }
+
+    private static Optional<QuantizationConfig> ofLlmAwq(TensorFolder tensors) {
         return tensors.names().stream()
                 .filter(name -> name.endsWith(MARK))
                 .map(name -> name.substring(0, name.length() - MARK.length()))
