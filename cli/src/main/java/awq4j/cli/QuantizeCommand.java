@@ -136,7 +136,13 @@ final class QuantizeCommand implements Callable<Integer> {
         }
         if (recipe == null && !method.corrects() && scheme.correctionSettingsGiven()) {
             throw common.wrongUsage("--method " + method
-                    + " corrects nothing: --damping, --act-order and --static-groups go with gptq and awq+gptq");
+                    + " corrects nothing: --damping, --act-order, --static-groups and --true-sequential go with gptq"
+                    + " and awq+gptq");
+        }
+        if (recipe == null && method == SchemeOptions.Method.AWQ && scheme.searchesRanges()) {
+            throw common.wrongUsage(
+                    "--range least-error searches every group's range, too slow for a search of scales: it"
+                            + " goes with gptq, awq+gptq (for its last step) and rtn");
         }
         calibration.check();
         scheme.over(scheme.standard()); // numbers that make no sense are wrong usage, whatever the model is

@@ -49,7 +49,8 @@ final class SchemeOptions {
             paramLabel = "KIND",
             converter = RangeConverter.class,
             description = "reference (default): from a group's least to its greatest value, as llm-awq and AutoAWQ do;"
-                    + " include-zero (default of gptq): extended to zero, which helps groups of one sign.")
+                    + " include-zero (default of gptq): extended to zero, which helps groups of one sign;"
+                    + " least-error: that, shrunk to where the group's errors are least (gptq, rtn; slow).")
     private @Nullable Range range;
 
     @Option(
@@ -90,6 +91,12 @@ final class SchemeOptions {
             names = "--act-order",
             description = "gptq: round columns by descending activations; implies --static-groups.")
     private boolean actOrder;
+
+    @Option(
+            names = "--true-sequential",
+            description = "gptq: show each linear what the quantized linears before it in its block put out; three more"
+                    + " runs of each block.")
+    private boolean trueSequential;
 
     @Option(names = "--static-groups", description = "gptq: find scales and zeros before anything is rounded.")
     private boolean staticGroups;
@@ -141,7 +148,10 @@ final class SchemeOptions {
             return switch (value.toLowerCase(Locale.ROOT)) {
                 case "reference" -> Range.REFERENCE;
                 case "include-zero" -> Range.INCLUDE_ZERO;
-                default -> throw new TypeConversionException("expected reference or include-zero, was '" + value + "'");
+                case "least-error" -> Range.LEAST_ERROR;
+                default ->
+                    throw new TypeConversionException(
+                            "expected reference, include-zero or least-error, was '" + value + "'");
             };
         }
     }
@@ -162,7 +172,12 @@ final class SchemeOptions {
 
     /** Whether something was said that only GPTQ understands. */
     boolean correctionSettingsGiven() {
-        return damping != null || actOrder || staticGroups;
+        return damping != null || actOrder || staticGroups || trueSequential;
+    }
+
+    /** Whether ranges are to be searched, group by group. */
+    boolean searchesRanges() {
+        return range == Range.LEAST_ERROR;
     }
 
     boolean expertTokensGiven() {
@@ -185,6 +200,7 @@ final class SchemeOptions {
                     damping == null ? otherwise.damping() : damping,
                     actOrder,
                     staticGroups || actOrder,
+                    trueSequential,
                     expertTokens == null ? otherwise.expertTokens() : expertTokens);
         } catch (IllegalArgumentException e) {
             throw wrong(e);

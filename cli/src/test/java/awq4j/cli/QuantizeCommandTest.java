@@ -80,7 +80,9 @@ class QuantizeCommandTest {
     @CsvSource(delimiter = '|', textBlock = """
                     --bits 9 | --bits must be in [2, 8], was 9
                     --group-size 0 | --group-size must be positive, or -1 for whole rows, was 0
-                    --range zero | expected reference or include-zero, was 'zero'
+                    --range zero | expected reference, include-zero or least-error, was 'zero'
+                    --range least-error | too slow for a search of scales
+                    --true-sequential | --method awq corrects nothing
                     --samples 0 | --samples must be positive, was 0
                     --method rtn --samples 3 | --method rtn looks at no text
                     --method rtn --recipe-out r | --method rtn searches nothing
@@ -108,7 +110,12 @@ class QuantizeCommandTest {
     }
 
     @ParameterizedTest
-    @CsvSource({"gptq, --damping 0.02", "gptq, --act-order", "awq+gptq, --no-clip"})
+    @CsvSource({
+        "gptq, --damping 0.02",
+        "gptq, --act-order --true-sequential",
+        "gptq, --range least-error",
+        "awq+gptq, --no-clip"
+    })
     void gptqWritesTheSameKindOfFolder(String method, String option) throws IOException {
         Path model = model(2);
         Path out = folder.resolve("out");

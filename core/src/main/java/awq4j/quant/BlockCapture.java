@@ -2,6 +2,7 @@ package awq4j.quant;
 
 import awq4j.model.Linear;
 import java.util.Map;
+import org.jspecify.annotations.Nullable;
 
 /**
  * What the linears of one block saw while the calibration sequences ran through it at full precision.
@@ -11,8 +12,10 @@ import java.util.Map;
  * @param inputs by the linear's tensor prefix, [rows, columns]; linears that share an input share the array. The rows are
  *     all tokens, sequences * length; of an expert's linears only the tokens that were sent to it
  * @param picked by the tensor prefix of linears whose input is a part of an array: the rows that they saw, ascending
+ * @param hidden what flowed into the block, [tokens, hidden], not to be modified; null if it is not at hand
  */
-public record BlockCapture(int sequences, int length, Map<String, float[]> inputs, Map<String, int[]> picked) {
+public record BlockCapture(
+        int sequences, int length, Map<String, float[]> inputs, Map<String, int[]> picked, float @Nullable [] hidden) {
     /** What methods get that look at no data. */
     public static final BlockCapture NONE = new BlockCapture(0, 0, Map.of());
 
@@ -25,6 +28,11 @@ public record BlockCapture(int sequences, int length, Map<String, float[]> input
     /** A capture in which every linear saw every token. */
     public BlockCapture(int sequences, int length, Map<String, float[]> inputs) {
         this(sequences, length, inputs, Map.of());
+    }
+
+    /** A capture of which nobody asks what flowed into the block. */
+    public BlockCapture(int sequences, int length, Map<String, float[]> inputs, Map<String, int[]> picked) {
+        this(sequences, length, inputs, picked, null);
     }
 
     /** All tokens of all sequences. */

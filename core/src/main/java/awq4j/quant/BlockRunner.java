@@ -8,6 +8,7 @@ import awq4j.kernel.KvBuffer;
 import awq4j.kernel.KvBuffer.KvPrecision;
 import awq4j.model.Block;
 import awq4j.model.BlockSpec;
+import awq4j.model.Linear;
 import awq4j.model.ModelSpec;
 import awq4j.model.ScaleGroup.Inspect;
 import awq4j.model.StepBatch;
@@ -16,6 +17,7 @@ import awq4j.model.Workspace;
 import java.util.Arrays;
 import java.util.function.IntConsumer;
 import java.util.function.IntUnaryOperator;
+import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -88,15 +90,27 @@ public final class BlockRunner {
      */
     public Captured capture(
             BlockSpec spec, BlockWeights weights, float[] hidden, int sequences, int length, boolean everyExpert) {
+        return capture(spec, weights, hidden, sequences, length, everyExpert, linear -> true);
+    }
+
+    /** The same for some linears: inputs of others are not kept. */
+    Captured capture(
+            BlockSpec spec,
+            BlockWeights weights,
+            float[] hidden,
+            int sequences,
+            int length,
+            boolean everyExpert,
+            Predicate<Linear> wanted) {
         int tokens = Math.multiplyExact(sequences, length);
         if (sequences < 1 || length < 1 || hidden.length != Math.multiplyExact(tokens, model.hidden())) {
             throw new IllegalArgumentException("block " + spec.index() + ": " + sequences + " sequences of " + length
                     + " tokens take [" + tokens + ", " + model.hidden() + "] hidden states, found " + hidden.length
                     + " values");
         }
-        var taps = new CaptureTaps(backend, spec, tokens, everyExpert);
+        var taps = new CaptureTaps(backend, spec, tokens, everyExpert, wanted);
         float[] outputs = run(spec, weights, hidden, sequences, length, taps, taps::batch);
-        BlockCapture capture = taps.capture(sequences, length);
+        BlockCapture capture = taps.capture(sequences, length, hidden);
         requireFinite(spec, "its output", outputs, model.hidden(), row -> row, length);
         return new Captured(capture, outputs);
     }

@@ -13,6 +13,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.function.Predicate;
 
 /**
  * Keeps the inputs of a block's linears while batches run through it. Of experts it keeps which tokens they got and what
@@ -23,6 +24,7 @@ final class CaptureTaps implements Taps {
     private final BlockSpec spec;
     private final int tokens;
     private final boolean everyExpert;
+    private final Predicate<Linear> wanted;
     private final Map<String, float[]> whole = new LinkedHashMap<>();
     private final Map<String, Integer> lastOf = new HashMap<>();
     private final List<Mlp.Gated> experts;
@@ -36,26 +38,28 @@ final class CaptureTaps implements Taps {
      *
      * @param tokens of all batches together
      * @param everyExpert whether experts are to see all of them
+     * @param wanted whose inputs are kept
      */
-    CaptureTaps(Backend backend, BlockSpec spec, int tokens, boolean everyExpert) {
+    CaptureTaps(Backend backend, BlockSpec spec, int tokens, boolean everyExpert, Predicate<Linear> wanted) {
         this.backend = backend;
         this.spec = spec;
         this.tokens = tokens;
         this.everyExpert = everyExpert;
+        this.wanted = wanted;
         experts = spec.mlp() instanceof Mlp.Experts mixture ? mixture.experts() : List.of();
         routed = new int[experts.size()][64];
         counts = new int[experts.size()];
         for (int e = 0; e < experts.size(); e++) {
             lasts.add(new ArrayList<>());
-            if (!everyExpert) {
+            if (!everyExpert && wanted.test(experts.get(e).down())) {
                 lastOf.put(point(experts.get(e).down()), e);
             }
         }
         for (Linear linear : spec.linears()) {
-            boolean own =
-                    spec.source(linear).equals(linear) && !partOfRouters(linear) && !lastOf.containsKey(point(linear));
-            if (own) {
-                whole.put(point(linear), new float[Math.multiplyExact(tokens, linear.columns())]);
+            if (wanted.test(linear) && !lastOf.containsKey(point(linear))) {
+                Linear shown = partOfRouters(linear) ? spec.mlp().linears().getFirst() : linear;
+                whole.computeIfAbsent(
+                        point(spec.source(shown)), point -> new float[Math.multiplyExact(tokens, linear.columns())]);
             }
         }
     }
@@ -112,36 +116,40 @@ final class CaptureTaps implements Taps {
     /**
      * All that was kept; to be called once.
      *
+     * @param hidden what flowed into the block, to go with it
      * @throws awq4j.format.UnsupportedModelException if a value is not finite; names place and token
      */
-    BlockCapture capture(int sequences, int length) {
+    BlockCapture capture(int sequences, int length, float[] hidden) {
         whole.forEach((point, values) ->
                 BlockRunner.requireFinite(spec, input(point), values, values.length / tokens, row -> row, length));
         var inputs = new HashMap<String, float[]>();
         var picked = new HashMap<String, int[]>();
         for (Linear linear : spec.linears()) {
             float[] kept = whole.get(point(spec.source(linear)));
-            if (kept != null) {
+            if (kept != null && wanted.test(linear)) {
                 inputs.put(linear.name(), kept);
             }
         }
         for (int e = 0; e < experts.size(); e++) {
             Mlp.Gated expert = experts.get(e);
-            float[] all =
-                    Objects.requireNonNull(whole.get(point(spec.mlp().linears().getFirst())));
-            inputs.put(expert.gate().name(), all);
-            inputs.put(expert.up().name(), all);
-            if (!everyExpert) {
-                int[] rows = Arrays.copyOf(routed[e], counts[e]);
-                picked.put(expert.gate().name(), rows);
-                picked.put(expert.up().name(), rows);
-                Linear down = expert.down();
+            float[] all = whole.get(point(spec.source(spec.mlp().linears().getFirst())));
+            int[] rows = Arrays.copyOf(routed[e], counts[e]);
+            for (Linear first : List.of(expert.gate(), expert.up())) {
+                if (all != null && wanted.test(first)) {
+                    inputs.put(first.name(), all);
+                    if (!everyExpert) {
+                        picked.put(first.name(), rows);
+                    }
+                }
+            }
+            Linear down = expert.down();
+            if (lastOf.containsKey(point(down))) {
                 float[] last = joined(lasts.set(e, List.of()), counts[e] * down.columns());
                 BlockRunner.requireFinite(spec, input(point(down)), last, down.columns(), row -> rows[row], length);
                 inputs.put(down.name(), last);
             }
         }
-        return new BlockCapture(sequences, length, inputs, picked);
+        return new BlockCapture(sequences, length, inputs, picked, hidden);
     }
 
     private static float[] joined(List<float[]> parts, int size) {

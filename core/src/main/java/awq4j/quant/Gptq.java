@@ -3,6 +3,7 @@ package awq4j.quant;
 import awq4j.model.BlockSpec;
 import awq4j.model.Linear;
 import awq4j.model.ParameterCount;
+import awq4j.quant.QuantScheme.Range;
 import java.util.HashSet;
 import org.jspecify.annotations.Nullable;
 
@@ -23,18 +24,19 @@ public final class Gptq implements QuantMethod {
      *
      * @param damping share of the mean of the Gram matrix' diagonal that is added to the diagonal, in [0, 1]; raised by
      *     itself where it does not suffice
-     * @param actOrder whether columns are rounded in the order of descending activations; takes static groups
-     * @param staticGroups whether scales and zeros are found before anything is rounded
+     * @param actOrder whether columns are rounded in the order of descending activations
+     * @param staticGroups whether scales and zeros are found before anything is rounded. With act-order and without this,
+     *     groups are columns from all over the row, and the weights have an order of their own
+     * @param trueSequential whether a linear sees what the quantized linears before it in its block put out; else what the
+     *     original ones do
      * @param expertTokens least calibration tokens that an expert must have seen; with fewer it is rounded plainly
      */
-    public record Settings(double damping, boolean actOrder, boolean staticGroups, int expertTokens) {
+    public record Settings(
+            double damping, boolean actOrder, boolean staticGroups, boolean trueSequential, int expertTokens) {
         /** As the reference implementations have it. */
         public static final Settings DEFAULT = new Settings(0.01, false, false, Awq.Settings.DEFAULT_EXPERT_TOKENS);
 
-        /**
-         * @throws IllegalArgumentException if {@code damping} is out of range, {@code expertTokens} is not positive, or
-         *     act-order comes without static groups: a checkpoint's groups are columns that lie side by side
-         */
+        /** @throws IllegalArgumentException if {@code damping} is out of range, or {@code expertTokens} not positive */
         public Settings {
             if (!(damping >= 0 && damping <= 1)) {
                 throw new IllegalArgumentException("damping must be in [0, 1], was " + damping);
@@ -42,10 +44,16 @@ public final class Gptq implements QuantMethod {
             if (expertTokens < 1) {
                 throw new IllegalArgumentException("expertTokens must be positive, was " + expertTokens);
             }
-            if (actOrder && !staticGroups) {
-                throw new IllegalArgumentException(
-                        "act-order takes static groups, since groups of a checkpoint are columns that lie side by side");
-            }
+        }
+
+        /** All linears of a block see what the original block shows them. */
+        public Settings(double damping, boolean actOrder, boolean staticGroups, int expertTokens) {
+            this(damping, actOrder, staticGroups, false, expertTokens);
+        }
+
+        /** With linears that see what the quantized ones before them put out. */
+        public Settings sequential() {
+            return new Settings(damping, actOrder, staticGroups, true, expertTokens);
         }
     }
 
@@ -98,12 +106,12 @@ public final class Gptq implements QuantMethod {
 
     /**
      * The Gram matrix and its factor once for each input, corrections and two losses for each linear; the quantized block
-     * runs again.
+     * runs again, and once more for each step within the block if linears are to see the quantized ones before them.
      */
     @Override
     public Effort effort(BlockSpec spec, long tokens) {
         double weights = ParameterCount.of(spec);
-        double products = weights * tokens;
+        double products = weights * tokens * (settings.trueSequential() ? 4 : 1);
         var inputs = new HashSet<Linear>();
         for (Linear linear : spec.linears()) {
             double n = linear.columns();
@@ -122,8 +130,17 @@ public final class Gptq implements QuantMethod {
         Finite.require(weights);
         BlockRecipe recipe = before == null
                 ? BlockRecipe.plain(spec.index())
-                : before.quantize(spec, weights.copy(), capture, scheme).recipe();
+                : before.quantize(spec, weights.copy(), capture, forSearch(scheme))
+                        .recipe();
         var quantizer = asReference ? Quantizer.asGptq(scheme) : Quantizer.forCheckpoints(scheme);
-        return new GptqBlock(runner.backend(), spec, weights, capture, quantizer, settings, asReference).run(recipe);
+        return new GptqBlock(runner, spec, weights, capture, quantizer, settings, asReference, everyExpert())
+                .run(recipe);
+    }
+
+    /** A search of scales rounds a block many times: too often to search every group's range each time. */
+    private static QuantScheme forSearch(QuantScheme scheme) {
+        return scheme.range() == Range.LEAST_ERROR
+                ? new QuantScheme(scheme.bits(), scheme.groupSize(), scheme.symmetric(), Range.INCLUDE_ZERO)
+                : scheme;
     }
 }

@@ -1,13 +1,14 @@
 package awq4j.quant;
 
-import awq4j.kernel.Backend;
 import awq4j.model.BlockSpec;
 import awq4j.model.Linear;
+import awq4j.model.Mlp;
 import awq4j.model.ScaleGroup;
 import awq4j.model.ScaleGroup.Fold;
 import awq4j.weight.Weight;
 import awq4j.weight.WeightCodec;
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -16,13 +17,14 @@ import org.jspecify.annotations.Nullable;
 
 /** GPTQ on one block: runs once. */
 final class GptqBlock {
-    private final Backend backend;
+    private final BlockRunner runner;
     private final BlockSpec spec;
     private final BlockWeights weights;
     private final BlockCapture capture;
     private final Quantizer quantizer;
     private final Gptq.Settings settings;
     private final boolean asReference;
+    private final boolean everyExpert;
     private final BlockRounding rounding;
     private final Map<String, float[]> columnScales = new HashMap<>();
     private final Map<String, float[]> rowScales = new HashMap<>();
@@ -30,20 +32,22 @@ final class GptqBlock {
     private final Map<String, String> remarks = new HashMap<>();
 
     GptqBlock(
-            Backend backend,
+            BlockRunner runner,
             BlockSpec spec,
             BlockWeights weights,
             BlockCapture capture,
             Quantizer quantizer,
             Gptq.Settings settings,
-            boolean asReference) {
-        this.backend = backend;
+            boolean asReference,
+            boolean everyExpert) {
+        this.runner = runner;
         this.spec = spec;
         this.weights = weights;
         this.capture = capture;
         this.quantizer = quantizer;
         this.settings = settings;
         this.asReference = asReference;
+        this.everyExpert = everyExpert;
         this.rounding = new BlockRounding(spec, weights, quantizer);
     }
 
@@ -68,8 +72,16 @@ final class GptqBlock {
         for (BlockRecipe.GroupScale scale : recipe.scales()) {
             fold(FromRecipe.group(spec, scale), scale.scale());
         }
-        for (List<Linear> linears : shared) {
-            round(linears, recipe, original, plain);
+        for (Linear linear : spec.linears()) {
+            if (plain.containsKey(linear.name())) {
+                clamp(linear, weights.values(linear.name()), recipe.clips().get(linear.name()));
+            }
+        }
+        if (settings.trueSequential()) {
+            roundInTurn(shared, original, plain);
+        } else {
+            BlockCapture saw = recipe.clips().isEmpty() ? capture : clipped();
+            shared.forEach(linears -> round(linears, saw, original, plain));
         }
         remarks.putAll(rounding.takeBack());
         return rounding.finish(recipe, reports());
@@ -83,10 +95,79 @@ final class GptqBlock {
         }
     }
 
+    /**
+     * What linears see once those before them have been scaled and clipped; without what flowed into the block, what they
+     * saw before.
+     */
+    private BlockCapture clipped() {
+        float[] hidden = capture.hidden();
+        return hidden == null
+                ? capture
+                : runner.capture(spec, weights, hidden, capture.sequences(), capture.length(), everyExpert)
+                        .capture();
+    }
+
+    /** Step by step: what a step's linears see comes from the quantized linears of the steps before. */
+    private void roundInTurn(List<List<Linear>> shared, Map<String, float[]> original, Map<String, Weight> plain) {
+        float[] hidden = capture.hidden();
+        if (hidden == null) {
+            throw new IllegalArgumentException(
+                    "block " + spec.index() + ": true-sequential takes what flowed into the block, which was not kept");
+        }
+        BlockWeights running = weights.copy();
+        BlockCapture seen = capture;
+        int reached = 0;
+        for (List<Linear> linears : shared) {
+            int step = step(linears.getFirst());
+            if (step > reached) {
+                reached = step;
+                seen = runner.capture(
+                                spec,
+                                running,
+                                hidden,
+                                capture.sequences(),
+                                capture.length(),
+                                everyExpert,
+                                linear -> step(linear) == step)
+                        .capture();
+            }
+            round(linears, seen, original, plain);
+            for (Linear linear : linears) {
+                Weight rounded = rounding.rounded(linear);
+                if (rounded != null) {
+                    float[] values = WeightCodec.decode(rounded);
+                    System.arraycopy(values, 0, running.values(linear.name()), 0, values.length);
+                }
+            }
+        }
+    }
+
+    /** When a linear runs: those of one step do not see what the others put out. */
+    private int step(Linear linear) {
+        if (spec.source(linear).equals(spec.attention().query())) {
+            return 0;
+        }
+        if (linear.equals(spec.attention().output())) {
+            return 1;
+        }
+        boolean last = switch (spec.mlp()) {
+            case Mlp.Gated gated -> linear.equals(gated.down());
+            case Mlp.Plain plain -> linear.equals(plain.output());
+            case Mlp.Experts experts ->
+                experts.experts().stream().anyMatch(expert -> linear.equals(expert.down()))
+                        || (experts.shared() != null
+                                && linear.equals(experts.shared().mlp().down()));
+        };
+        return last ? 3 : 2;
+    }
+
     /** Linears in the order in which they run, those that share an input together. */
     private List<List<Linear>> byInput() {
         var shared = new ArrayList<List<Linear>>();
-        for (Linear linear : spec.linears()) {
+        List<Linear> linears = spec.linears().stream()
+                .sorted(Comparator.comparingInt(this::step)) // experts run side by side
+                .toList();
+        for (Linear linear : linears) {
             shared.stream()
                     .filter(others -> capture.sameInput(others.getFirst(), linear))
                     .findFirst()
@@ -99,17 +180,22 @@ final class GptqBlock {
         return shared;
     }
 
+    /** @param saw what these linears see: of the quantized linears before them, weights that are scaled included */
     private void round(
-            List<Linear> linears, BlockRecipe recipe, Map<String, float[]> original, Map<String, Weight> plain) {
+            List<Linear> linears, BlockCapture saw, Map<String, float[]> original, Map<String, Weight> plain) {
         Linear first = linears.getFirst();
-        int seen = capture.seen(first);
+        int seen = saw.seen(first);
         float[] gram = null;
         GptqFactor factor = null;
         if (enough(seen)) {
-            gram = Gram.of(capture.input(first.name()), first.columns());
+            gram = Gram.of(saw.input(first.name()), first.columns());
+            float[] scale = columnScales.get(first.name());
+            if (saw != capture && scale != null) {
+                unscale(gram, scale);
+            }
         }
         float @Nullable [] factored = null; // the scale that the factor's inputs were divided by
-        OutputError error = gram == null ? null : OutputError.ofGram(backend, gram, first.columns(), seen);
+        OutputError error = gram == null ? null : OutputError.ofGram(runner.backend(), gram, first.columns(), seen);
         for (Linear linear : linears) {
             Weight plainly = plain.get(linear.name());
             if (plainly == null) {
@@ -117,7 +203,6 @@ final class GptqBlock {
                 continue;
             }
             float[] values = weights.values(linear.name());
-            clamp(linear, values, recipe.clips().get(linear.name()));
             if (gram == null || error == null) {
                 remarks.put(
                         linear.name(),
@@ -148,6 +233,16 @@ final class GptqBlock {
                 loss(error, linear, plainly, before, null, null),
                 loss(error, linear, weight, before, scale, rowScales.get(linear.name()))
             });
+        }
+    }
+
+    /** Of inputs that folding divided by a scale, the Gram matrix of what they were. */
+    private static void unscale(float[] gram, float[] scale) {
+        int columns = scale.length;
+        for (int row = 0; row < columns; row++) {
+            for (int c = 0; c < columns; c++) {
+                gram[row * columns + c] *= scale[row] * scale[c];
+            }
         }
     }
 

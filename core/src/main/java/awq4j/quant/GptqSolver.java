@@ -1,11 +1,13 @@
 package awq4j.quant;
 
+import awq4j.weight.InputOrder;
 import awq4j.weight.Weight;
 import awq4j.weight.WeightLayout.Grouped;
 import awq4j.weight.WeightLayout.ZeroPoint;
 import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
 import java.util.stream.IntStream;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Rounds a matrix column by column and lets the columns that are still to come make up for each error (Frantar et al.,
@@ -15,7 +17,8 @@ import java.util.stream.IntStream;
  * a batch of {@value #BATCH} get the batch's errors at once. A group's scale and zero are found when its first column is
  * reached, on the weights as corrected so far; batches end where groups begin, so that nothing is missing there. (The
  * reference leaves out a batch's own corrections in groups of fewer than 128 columns.) With static groups they are found
- * beforehand on the weights as they came, which is what a group means when columns go in another order.
+ * beforehand on the weights as they came. When columns go in another order and groups are not static, a group is columns
+ * that are rounded one after the other, and the result stores them side by side, with the input that each meets.
  *
  * <p>In float32 as the reference. Rows know nothing of each other: some at a time are one thread's.
  */
@@ -30,14 +33,13 @@ final class GptqSolver {
     private final boolean asReference;
     private final int columns;
     private final Grouped layout;
+    private final @Nullable InputOrder inputOrder;
 
     /**
      * A solver for all linears that share an input.
      *
      * @param staticGroups whether groups are found beforehand
      * @param asReference whether a group that begins within a batch is found without that batch's corrections
-     * @throws IllegalArgumentException if they are not although columns go in another order than they stand: then groups
-     *     would not be columns that lie side by side
      */
     GptqSolver(Quantizer quantizer, GptqFactor factor, boolean staticGroups, boolean asReference) {
         this.quantizer = quantizer;
@@ -46,11 +48,8 @@ final class GptqSolver {
         this.asReference = asReference;
         this.columns = factor.columns();
         this.layout = quantizer.scheme().layout(columns);
-        for (int i = 0; !staticGroups && i < columns; i++) {
-            if (factor.order()[i] != i) {
-                throw new IllegalArgumentException("act-order takes static groups");
-            }
-        }
+        boolean reordered = IntStream.range(0, columns).anyMatch(i -> factor.order()[i] != i);
+        this.inputOrder = reordered && !staticGroups ? InputOrder.of(factor.order()) : null;
     }
 
     /**
@@ -75,7 +74,8 @@ final class GptqSolver {
                 layout,
                 MemorySegment.ofArray(out.codes),
                 MemorySegment.ofArray(out.scales),
-                layout.zeroPoint() == ZeroPoint.INTEGER ? MemorySegment.ofArray(out.zeros) : null);
+                layout.zeroPoint() == ZeroPoint.INTEGER ? MemorySegment.ofArray(out.zeros) : null,
+                inputOrder);
     }
 
     private record Codes(byte[] codes, float[] scales, byte[] zeros) {}
@@ -129,7 +129,7 @@ final class GptqSolver {
         int ahead = Math.min(columns, (to + size - 1) / size * size); // groups that begin here lie before
         float[] uncorrected = asReference ? Arrays.copyOfRange(w, at + from, at + ahead) : null;
         for (int i = from; i < to; i++) {
-            int column = factor.order()[i];
+            int column = staticGroups ? factor.order()[i] : i; // as stored
             int group = column / size;
             if (!staticGroups && column % size == 0) {
                 int end = Math.min(columns, i + size);

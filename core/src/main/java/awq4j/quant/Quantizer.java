@@ -29,6 +29,11 @@ public final class Quantizer {
     /** {@code (x + MAGIC) - MAGIC} is rint(x) for |x| up to 2^22, and unlike Math.rint it becomes vector code. */
     private static final float MAGIC = 0x1.8p23f;
 
+    /** Ranges that {@link Range#LEAST_ERROR} tries, and the power of an error that it sums: the reference's. */
+    private static final int SHRINKS = 80;
+
+    private static final double NORM = 2.4;
+
     private final QuantScheme scheme;
     private final DType arithmetic;
     private final DType scales;
@@ -184,6 +189,34 @@ public final class Quantizer {
 
     /** The grid of the values [from, to). */
     Grid grid(float[] values, int from, int to) {
+        if (scheme.range() != Range.LEAST_ERROR) {
+            return grid(values, from, to, 1);
+        }
+        Grid best = grid(values, from, to, 1);
+        double least = Double.POSITIVE_INFINITY;
+        for (int step = 0; step < SHRINKS; step++) {
+            Grid grid = grid(values, from, to, (float) (1 - step / 100.0));
+            double error = error(values, from, to, grid, least);
+            if (error < least) {
+                least = error;
+                best = grid;
+            }
+        }
+        return best;
+    }
+
+    /** The sum of |error|^2.4 on a grid, or something above {@code enough} if it is. */
+    private double error(float[] values, int from, int to, Grid grid, double enough) {
+        double sum = 0;
+        for (int i = from; i < to && sum < enough; i++) {
+            double error = Math.abs((code(values[i], grid) - grid.zero()) * grid.scale() - values[i]);
+            sum += Math.pow(error, NORM);
+        }
+        return sum;
+    }
+
+    /** The grid of the values [from, to), their range multiplied by {@code shrink}. */
+    private Grid grid(float[] values, int from, int to, float shrink) {
         float min = values[from];
         float max = min;
         for (int i = from + 1; i < to; i++) {
@@ -191,14 +224,14 @@ public final class Quantizer {
             max = Math.max(max, values[i]);
         }
         if (scheme.symmetric()) {
-            float largest = Math.max(Math.max(Math.abs(min), Math.abs(max)), floor);
+            float largest = Math.max(shrink * Math.max(Math.abs(min), Math.abs(max)), floor);
             float scale =
                     FloatFormats.round(rounded(allCodes ? 2 * largest / highest : largest / (middle - 1)), scales);
             return new Grid(scale, middle);
         }
-        if (scheme.range() == Range.INCLUDE_ZERO) {
-            min = Math.min(min, 0);
-            max = Math.max(max, 0);
+        if (scheme.range() != Range.REFERENCE) {
+            min = shrink * Math.min(min, 0);
+            max = shrink * Math.max(max, 0);
         }
         float range = Math.max(rounded(max - min), floor);
         float scale = FloatFormats.round(rounded(range / highest), scales);

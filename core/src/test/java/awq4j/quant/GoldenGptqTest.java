@@ -54,12 +54,16 @@ class GoldenGptqTest {
         "llama_tiny, 4, 128, false, false, gptq_w4g128",
         "llama_tiny, 4, 128, true, false, gptq_w4g128_sym",
         "llama_tiny, 4, 128, false, true, gptq_w4g128_actorder_static",
+        "llama_tiny, 4, 128, false, true, gptq_w4g128_actorder",
+        "llama_tiny, 4, 128, false, false, gptq_w4g128_trueseq",
         "llama_tiny, 3, 128, false, false, gptq_w3g128",
         "llama_tiny, 4, 32, false, false, gptq_w4g32",
         "llama_tiny, 4, -1, false, false, gptq_w4perch",
         "opt_tiny, 4, 128, false, false, gptq_w4g128",
         "opt_tiny, 4, 128, true, false, gptq_w4g128_sym",
         "opt_tiny, 4, 128, false, true, gptq_w4g128_actorder_static",
+        "opt_tiny, 4, 128, false, true, gptq_w4g128_actorder",
+        "opt_tiny, 4, 128, false, false, gptq_w4g128_trueseq",
         "opt_tiny, 3, 128, false, false, gptq_w3g128",
         "opt_tiny, 4, 32, false, false, gptq_w4g32",
         "opt_tiny, 4, -1, false, false, gptq_w4perch"
@@ -69,14 +73,13 @@ class GoldenGptqTest {
         var scheme = new QuantScheme(bits, groupSize, symmetric, Range.INCLUDE_ZERO);
         try (var golden = new GoldenModel(model)) {
             double expected = golden.listed("ppl_gptq.json", "ppl", listed);
-            assertThat(perplexity(golden, scheme, actOrder, null)).isCloseTo(expected, within(0.01 * expected));
+            var settings =
+                    new Gptq.Settings(0.01, actOrder, listed.endsWith("_static"), listed.endsWith("_trueseq"), 1);
+            assertThat(perplexity(golden, scheme, settings, null)).isCloseTo(expected, within(0.01 * expected));
         }
     }
 
-    /**
-     * On the scales, and the scales and clips, that llm-awq found. One figure is not reached, and why is not known:
-     * opt_tiny with clips at 3 bits, where we have 50.25 and the reference 49.55, 1.4 % apart.
-     */
+    /** On the scales, and the scales and clips, that llm-awq found. */
     @ParameterizedTest
     @CsvSource({
         "llama_tiny, 4, false",
@@ -85,7 +88,8 @@ class GoldenGptqTest {
         "llama_tiny, 3, true",
         "opt_tiny, 4, false",
         "opt_tiny, 4, true",
-        "opt_tiny, 3, false"
+        "opt_tiny, 3, false",
+        "opt_tiny, 3, true"
     })
     void perplexityAfterAwqIsTheReferences(String model, int bits, boolean clip) {
         GoldenSearch search = GoldenSearch.read(model, "llmawq_w" + bits + "g128");
@@ -97,13 +101,15 @@ class GoldenGptqTest {
         try (var golden = new GoldenModel(model)) {
             String listed = "awq_scale" + (clip ? "_clip" : "") + "+gptq_w" + bits + "g128";
             double expected = golden.listed("ppl_studies.json", listed);
-            assertThat(perplexity(golden, scheme, false, before)).isCloseTo(expected, within(0.01 * expected));
+            var settings = new Gptq.Settings(0.01, false, false, 1);
+            assertThat(perplexity(golden, scheme, settings, before)).isCloseTo(expected, within(0.01 * expected));
         }
     }
 
-    static double perplexity(GoldenModel golden, QuantScheme scheme, boolean actOrder, @Nullable QuantMethod before) {
+    static double perplexity(
+            GoldenModel golden, QuantScheme scheme, Gptq.Settings settings, @Nullable QuantMethod before) {
         var runner = new BlockRunner(golden.backend, golden.spec);
-        var gptq = Gptq.asReference(runner, new Gptq.Settings(0.01, actOrder, actOrder, 1), before);
+        var gptq = Gptq.asReference(runner, settings, before);
         var blocks = new ArrayList<QuantizedBlock>();
         float[] hidden = golden.embedded();
         for (BlockSpec spec : golden.spec.blocks()) {

@@ -1,7 +1,6 @@
 package awq4j.quant;
 
 import static org.assertj.core.api.Assertions.assertThat;
-import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 
 import awq4j.quant.QuantScheme.Range;
 import awq4j.weight.WeightCodec;
@@ -46,15 +45,6 @@ class GptqSolverTest {
         var factor = Objects.requireNonNull(GptqFactor.of(gram, columns, null, 0.01, true));
         assertThat(WeightCodec.decode(new GptqSolver(quantizer, factor, true, false).solve("w", ROWS, w)))
                 .isEqualTo(WeightCodec.decode(quantizer.quantize("w", ROWS, columns, w, null)));
-    }
-
-    @Test
-    void anotherOrderTakesStaticGroups() {
-        var factor = Objects.requireNonNull(GptqFactor.of(new float[] {1, 0, 0, 2}, 2, null, 0.01, true));
-        var quantizer = Quantizer.forCheckpoints(new QuantScheme(4, 2, false, Range.INCLUDE_ZERO));
-        assertThatIllegalArgumentException()
-                .isThrownBy(() -> new GptqSolver(quantizer, factor, false, false))
-                .withMessage("act-order takes static groups");
     }
 
     private static double error(float[] gram, int columns, float[] w, float[] rounded) {

@@ -66,13 +66,25 @@ public record MethodChoice(
                 "awq", true, settings.everyExpert(), false, words, null, runner -> new Awq(runner, settings));
     }
 
-    /** GPTQ, perhaps on what AWQ scaled and clipped. */
+    /**
+     * GPTQ, perhaps on what AWQ scaled and clipped.
+     *
+     * @throws IllegalArgumentException if columns would have an order of their own, for which AWQ folders have no place
+     */
     public static MethodChoice gptq(Gptq.Settings settings, Awq.@Nullable Settings before) {
+        if (settings.actOrder() && !settings.staticGroups()) {
+            throw new IllegalArgumentException(
+                    "act-order without static groups makes groups of columns from all over the"
+                            + " row; groups of an AWQ folder lie side by side: take static groups");
+        }
         MethodChoice awq = before == null ? null : awq(before);
         var words = awq == null ? new TreeMap<String, String>() : new TreeMap<>(awq.settings());
         words.put("damping", Double.toString(settings.damping()));
         words.put("act-order", Boolean.toString(settings.actOrder()));
         words.put("static groups", Boolean.toString(settings.staticGroups()));
+        if (settings.trueSequential()) {
+            words.put("true-sequential", "true");
+        }
         if (settings.expertTokens() != Awq.Settings.DEFAULT_EXPERT_TOKENS) {
             words.put("expert tokens", Integer.toString(settings.expertTokens()));
         }

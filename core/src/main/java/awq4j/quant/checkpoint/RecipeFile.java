@@ -15,6 +15,7 @@ import awq4j.quant.QuantScheme.Range;
 import awq4j.tensor.Tensor;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
@@ -233,7 +234,7 @@ public final class RecipeFile implements Recipe {
                 .ifPresent(
                         section -> section.json().propertyNames().forEach(key -> settings.put(key, section.text(key))));
         String range = config.text("range");
-        if (!range.equals(Range.REFERENCE.name()) && !range.equals(Range.INCLUDE_ZERO.name())) {
+        if (Arrays.stream(Range.values()).noneMatch(known -> known.name().equals(range))) {
             throw new MalformedFileException(config.file(), -1, "unknown \"range\" " + range);
         }
         QuantScheme scheme;
