@@ -6,4 +6,5 @@ module awq4j.eval {
 
     exports awq4j.eval;
     exports awq4j.eval.speed;
+    exports awq4j.eval.study;
 }

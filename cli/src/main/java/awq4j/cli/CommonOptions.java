@@ -40,6 +40,12 @@ final class CommonOptions {
         return json != null;
     }
 
+    /** The file for machines, null if none is wanted. */
+    @Nullable
+    Path json() {
+        return json;
+    }
+
     /** Refuses a file for machines that could not be written; for the start of long work. */
     void checkJson() throws IOException {
         if (json != null) {

@@ -28,6 +28,7 @@ import picocli.CommandLine.UnmatchedArgumentException;
             QuantizeCommand.class,
             ConvertCommand.class,
             EvalCommand.class,
+            StudyCommand.class,
             BenchCommand.class,
             RunCommand.class,
             ChatCommand.class,

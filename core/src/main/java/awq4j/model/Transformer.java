@@ -73,10 +73,20 @@ public final class Transformer {
      */
     public static Transformer open(
             Backend backend, ModelSpec spec, Checkpoint checkpoint, Optional<PackedFile> packed, int chunk) {
+        return open(backend, spec, checkpoint, Parameters.of(checkpoint, packed), chunk);
+    }
+
+    /**
+     * The same with other numbers than the checkpoint's, of the same shapes.
+     *
+     * @param checkpoint says how the model is stored
+     * @param parameters where all numbers come from but those of learned positions
+     */
+    public static Transformer open(
+            Backend backend, ModelSpec spec, Checkpoint checkpoint, Parameters parameters, int chunk) {
         if (chunk < 1) {
             throw new IllegalArgumentException("chunk must be positive, was " + chunk);
         }
-        Parameters parameters = Parameters.of(checkpoint, packed);
         PlacedEmbedding embedding = PlacedEmbedding.place(backend, spec, checkpoint, parameters, chunk);
         var blocks = new ArrayList<Block>(spec.blocks().size());
         for (BlockSpec block : spec.blocks()) {

@@ -1,0 +1,88 @@
+package awq4j.cli;
+
+import awq4j.eval.study.Row;
+import awq4j.eval.study.Study;
+import awq4j.eval.study.StudyFile;
+import awq4j.eval.study.View;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.SortedMap;
+import tools.jackson.databind.PropertyNamingStrategies;
+import tools.jackson.databind.annotation.JsonNaming;
+
+/**
+ * A finished study as it stands in {@code --json} and in the page.
+ *
+ * @param words what labels and numbers are called, by key
+ * @param settings all that the numbers depend on
+ * @param rows labels, and numbers as [value, standard error]
+ * @param views how the page shows the rows
+ */
+@JsonNaming(PropertyNamingStrategies.SnakeCaseStrategy.class)
+record StudyJson(
+        String study,
+        String title,
+        String question,
+        String model,
+        String command,
+        double seconds,
+        BenchMachine machine,
+        SortedMap<String, String> settings,
+        Map<String, String> words,
+        List<Map<String, Object>> rows,
+        List<Map<String, Object>> views) {
+
+    /** @param seconds that this run took; an interrupted one's are not in it */
+    static StudyJson of(
+            Study study,
+            String model,
+            SortedMap<String, String> settings,
+            List<Row> rows,
+            String command,
+            double seconds) {
+        return new StudyJson(
+                study.name(),
+                study.title(),
+                study.question(),
+                model,
+                command,
+                seconds,
+                BenchMachine.read(),
+                settings,
+                study.words(),
+                rows.stream().map(StudyFile::json).toList(),
+                views(study));
+    }
+
+    private static List<Map<String, Object>> views(Study study) {
+        var views = new ArrayList<Map<String, Object>>();
+        for (View view : study.views()) {
+            var json = new LinkedHashMap<String, Object>();
+            json.put("title", view.title());
+            json.put("note", view.note());
+            json.put("where", view.where());
+            switch (view) {
+                case View.Table table -> {
+                    json.put("kind", "table");
+                    json.put("lines", table.lines());
+                    json.put("across", table.across());
+                    json.put("numbers", table.numbers());
+                }
+                case View.Chart chart -> {
+                    json.put("kind", chart.kind().name().toLowerCase(Locale.ROOT));
+                    json.put("x", chart.x());
+                    json.put("y", chart.y());
+                    json.put("colour", chart.colour());
+                    json.put("panels", chart.panels());
+                    json.put("log_x", chart.logarithmicX());
+                    json.put("log_y", chart.logarithmicY());
+                }
+            }
+            views.add(json);
+        }
+        return views;
+    }
+}
