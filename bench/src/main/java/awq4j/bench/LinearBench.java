@@ -44,7 +44,7 @@ public class LinearBench {
     public Arithmetic arithmetic = Arithmetic.VECTOR;
 
     /** What becomes of activations. */
-    @Param({"W4A16", "W4A8"})
+    @Param({"W4A16", "W4A8", "W8A8"})
     public Precision precision = Precision.W4A16;
 
     /** Threads that compute. */
@@ -52,7 +52,8 @@ public class LinearBench {
     public int threads = 1;
 
     /** What the matrix is made of, as {@link RandomData#weight} names it. */
-    @Param({"int4", "int8", "f16", "bf16", "f32", "Q2_K", "Q3_K", "Q4_K", "Q5_K", "Q6_K", "Q5_0", "Q5_1"})
+    @Param({"int2", "int3", "int4", "int8", "f16", "bf16", "f32", "Q2_K", "Q3_K", "Q4_K", "Q5_K", "Q6_K", "Q5_0", "Q5_1"
+    })
     public String type = "int4";
 
     /** Rows and columns: those of q_proj, up_proj, down_proj. */
@@ -97,7 +98,7 @@ public class LinearBench {
     public void linear(Rates rates) {
         next = (next + 1) % WEIGHTS;
         backend.kernels().linear(weights.get(next), null, x, out);
-        rates.add((double) weight.sizeBytes(), 2.0 * tokens * weight.rows() * weight.columns());
+        rates.add((double) weights.get(next).sizeBytes(), 2.0 * tokens * weight.rows() * weight.columns());
     }
 
     /** The last result has to be the definition's. */

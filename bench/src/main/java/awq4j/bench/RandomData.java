@@ -40,12 +40,14 @@ final class RandomData {
     /**
      * A weight whose products are about as large as the activations.
      *
-     * @param type {@code f32}, {@code f16}, {@code bf16}; {@code int4} or {@code int8} in groups of 128; or a type of GGUF
+     * @param type {@code f32}, {@code f16}, {@code bf16}; {@code int2}, {@code int3}, {@code int4} or {@code int8} in groups of 128; or a type of GGUF
      *     blocks
      */
     static Weight weight(String type, int rows, int columns) {
         return switch (type) {
             case "f32", "f16", "bf16" -> dense(DType.valueOf(type.toUpperCase(java.util.Locale.ROOT)), rows, columns);
+            case "int2" -> grouped(2, rows, columns);
+            case "int3" -> grouped(3, rows, columns);
             case "int4" -> grouped(4, rows, columns);
             case "int8" -> grouped(8, rows, columns);
             default -> blocks(GgufType.valueOf(type), rows, columns);
@@ -70,8 +72,13 @@ final class RandomData {
     }
 
     private static Weight grouped(int bits, int rows, int columns) {
-        byte[] codes = new byte[rows * columns * bits / 8];
+        var layout = new Grouped(bits, GROUP, ZeroPoint.INTEGER);
+        byte[] codes = new byte[rows * layout.rowBytes(columns)];
         new SplittableRandom(1).nextBytes(codes);
+        int mask = layout.storageBits() == 4 ? ((1 << bits) - 1) * 0x11 : 0xff;
+        for (int i = 0; i < codes.length; i++) {
+            codes[i] &= (byte) mask;
+        }
         float[] scales = new float[rows * columns / GROUP];
         double deviation = (1 << bits) / Math.sqrt(12); // of codes that are uniform
         Arrays.fill(scales, half(1 / (deviation * Math.sqrt(columns))));
@@ -81,7 +88,7 @@ final class RandomData {
                 "int" + bits,
                 rows,
                 columns,
-                new Grouped(bits, GROUP, ZeroPoint.INTEGER),
+                layout,
                 MemorySegment.ofArray(codes),
                 MemorySegment.ofArray(scales),
                 MemorySegment.ofArray(zeros));

@@ -25,7 +25,8 @@ final class EngineOptions {
             paramLabel = "TYPE",
             defaultValue = "w4a8",
             description =
-                    "w4a8 (default) rounds activations that meet 4-bit weights to 8 bits; w4a16 is exact and slower.")
+                    "w4a8 (default) rounds activations that meet weights of up to 4 bits to 8 bits; w8a8 also those that"
+                            + " meet longer ones; w4a16 is exact and slower.")
     private Precision precision = Precision.W4A8;
 
     @Option(

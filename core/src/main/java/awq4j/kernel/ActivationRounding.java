@@ -1,7 +1,7 @@
 package awq4j.kernel;
 
 /**
- * What {@link Precision#W4A8} makes of activations: 8-bit integers and a scale for each group of columns. Groups are
+ * What {@link Precision#W4A8} and {@link Precision#W8A8} make of activations: 8-bit integers and a scale for each group of columns. Groups are
  * those of the weight, in pieces of at most {@link Precision#ACTIVATION_GROUP} columns from each group's start.
  *
  * <p>{@code scale = max |x| / 127; code = x * (127 / max |x|)}, rounded half to even; all in float32, so that every

@@ -18,9 +18,15 @@ public enum Precision {
      * quantized model's output matrix in 16 bits is rounded to 8 bits, when it is placed. All else is as in
      * {@link #W4A16}.
      */
-    W4A8;
+    W4A8,
+    /**
+     * As {@link #W4A8}, and activations that meet longer codes in groups are rounded, too: the output matrix that was
+     * rounded, and linears of 5 to 8 bits; their products are summed in floats. GGUF's blocks of 5 and 6 bits meet
+     * float32 activations here as well.
+     */
+    W8A8;
 
-    /** Most columns whose activations share a scale in {@link #W4A8}. */
+    /** Most columns whose activations share a scale where they are rounded. */
     public static final int ACTIVATION_GROUP = 128;
 
     /** Columns of a weight's group if activations that meet it are rounded, 0 if they are not. */
@@ -30,7 +36,7 @@ public enum Precision {
         }
         return switch (layout) {
             case Dense ignored -> 0;
-            case Grouped grouped -> grouped.storageBits() == 4 ? grouped.groupSize() : 0;
+            case Grouped grouped -> grouped.bits() <= 4 || this == W8A8 ? grouped.groupSize() : 0;
             case GgufBlock blocks -> blocks.type().bits() <= 4 ? blocks.type().groupSize() : 0;
         };
     }

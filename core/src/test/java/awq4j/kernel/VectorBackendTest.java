@@ -7,6 +7,7 @@ import awq4j.kernel.CpuOptions.Arithmetic;
 import awq4j.testing.AttentionContract;
 import awq4j.testing.BackendContract;
 import awq4j.testing.Samples;
+import awq4j.weight.Weight;
 import awq4j.weight.WeightLayout.ZeroPoint;
 import java.net.URL;
 import java.net.URLClassLoader;
@@ -71,6 +72,43 @@ class VectorBackendTest {
         }
     }
 
+    @Nested
+    class RoundedForAllCodes extends BackendContract {
+        @Override
+        protected Backend open() {
+            return CpuBackend.open(new CpuOptions(Arithmetic.VECTOR, Precision.W8A8, 2));
+        }
+
+        @Override
+        protected Precision precision() {
+            return Precision.W8A8;
+        }
+    }
+
+    @Nested
+    class RoundedForAllCodesOf128Bits extends Forced {
+        RoundedForAllCodesOf128Bits() {
+            super(128, Precision.W8A8);
+        }
+    }
+
+    @Nested
+    @DisabledIf(
+            value = "awq4j.kernel.VectorBackendTest#preferred256",
+            disabledReason = "256 bits are this machine's own width, tested as such")
+    class RoundedForAllCodesOf256Bits extends Forced {
+        RoundedForAllCodesOf256Bits() {
+            super(256, Precision.W8A8);
+        }
+    }
+
+    @Nested
+    class RoundedForAllCodesOf512Bits extends Forced {
+        RoundedForAllCodesOf512Bits() {
+            super(512, Precision.W8A8);
+        }
+    }
+
     /** Many tokens in 16-bit integers or in floats: the machine prefers one, the other must be right, too. */
     @Nested
     class RoundedActivationsInIntegers extends ForcedTiles {
@@ -83,17 +121,23 @@ class VectorBackendTest {
             try (Backend backend = open()) {
                 for (ZeroPoint zero : ZeroPoint.values()) {
                     for (int group : new int[] {32, 64, 128, 100, 256}) {
-                        PlacedWeight weight = backend.place(Samples.grouped(5, 70, 512, 4, group, zero));
-                        float[] x = Samples.floats(6, 13 * 512);
-                        float[] many = product(backend, weight, x, 13);
-                        for (int t = 0; t < 13; t++) {
-                            float[] token = Arrays.copyOfRange(x, t * 512, (t + 1) * 512);
-                            assertThat(Arrays.copyOfRange(many, t * 70, (t + 1) * 70))
-                                    .as("token %s, groups of %s, zero %s", t, group, zero)
-                                    .isEqualTo(product(backend, weight, token, 1));
+                        for (int bits = 2; bits <= 4; bits++) {
+                            assertSameBits(backend, Samples.grouped(5, 70, 512, bits, group, zero));
                         }
                     }
                 }
+            }
+        }
+
+        private static void assertSameBits(Backend backend, Weight of) {
+            PlacedWeight weight = backend.place(of);
+            float[] x = Samples.floats(6, 13 * 512);
+            float[] many = product(backend, weight, x, 13);
+            for (int t = 0; t < 13; t++) {
+                float[] token = Arrays.copyOfRange(x, t * 512, (t + 1) * 512);
+                assertThat(Arrays.copyOfRange(many, t * 70, (t + 1) * 70))
+                        .as("token %s, %s", t, of.layout())
+                        .isEqualTo(product(backend, weight, token, 1));
             }
         }
 

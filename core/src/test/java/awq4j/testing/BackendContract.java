@@ -81,11 +81,18 @@ public abstract class BackendContract {
                 assertLinear(Samples.grouped(SEED + columns, 41, columns, bits, group, zero), 1, 2, 7);
             }
         }
+        for (ZeroPoint zero : ZeroPoint.values()) {
+            for (int i = 0; i < 4 * 5; i++) {
+                int bits = new int[] {2, 3, 4, 8}[i % 4];
+                int group = new int[] {16, 32, 64, 128, 384}[i / 4];
+                assertLinear(Samples.grouped(SEED + i, 37, 384, bits, group, zero), 1, group == 128 ? 200 : 3);
+            }
+        }
     }
 
     @Test
     void codesWithBiasesAreTheDefinitions() {
-        for (int bits : new int[] {4, 5, 8}) {
+        for (int bits : new int[] {2, 3, 4, 5, 8}) {
             for (int columns : sizes()) {
                 int group = new int[] {32, columns, 7, 256}[(columns + bits) % 4];
                 assertLinear(Samples.grouped(SEED + columns, 41, columns, bits, group, ZeroPoint.FLOAT), 1, 2, 7);
@@ -228,6 +235,8 @@ public abstract class BackendContract {
                 Samples.dense(SEED, 9, 33, DType.BF16),
                 Samples.grouped(SEED, 9, 77, 4, 32, ZeroPoint.INTEGER),
                 Samples.grouped(SEED, 9, 77, 6, 9, ZeroPoint.MIDDLE),
+                Samples.grouped(SEED, 9, 77, 2, 32, ZeroPoint.INTEGER),
+                Samples.grouped(SEED, 9, 78, 3, 32, ZeroPoint.FLOAT),
                 Samples.grouped(SEED, 9, 77, 4, 32, ZeroPoint.FLOAT),
                 Samples.grouped(SEED, 9, 78, 5, 32, ZeroPoint.FLOAT),
                 Samples.inRandomOrder(SEED, Samples.grouped(SEED, 9, 77, 4, 32, ZeroPoint.INTEGER))));

@@ -18,8 +18,8 @@ import java.lang.foreign.ValueLayout;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A weight as it came; a row at a time becomes floats. Sums are double, in order, rounded once. In W4A8 activations are
- * replaced by what their 8-bit codes stand for.
+ * A weight as it came; a row at a time becomes floats. Sums are double, in order, rounded once. Where the precision rounds
+ * activations they are replaced by what their 8-bit codes stand for.
  */
 final class ScalarWeight implements CpuWeight {
     private static final int TOGETHER = 4;

@@ -3,16 +3,18 @@ package awq4j.kernel.vector;
 import awq4j.kernel.Precision;
 import awq4j.weight.WeightLayout.Grouped;
 import awq4j.weight.WeightLayout.ZeroPoint;
+import java.util.function.IntUnaryOperator;
 
 /**
  * How codes lie in the 32-bit lane of their row, and how groups follow each other. A lane has 8 codes of 4 bits or 4 of
  * 8 bits, even columns in the lower 16 bits, odd ones in the upper: for 16-bit lanes, which take two neighbouring columns
- * of a row, one shift brings a code of each. Four vectors of lanes are a block; a group has 1, 2, 4 or 8 blocks, the
- * last columns padding.
+ * of a row, one shift brings a code of each. Codes of 2 and 3 bits lie as pieces of {@link BlockOrder} do: a lane of two
+ * bits each of 16 columns; two of those and one of the third bits of their 32 columns. Four vectors of lanes are a block,
+ * of 2 bits one, of 3 bits three; a group has 1, 2, 4 or 8 blocks, the last columns padding.
  *
  * <p>Groups here are the kernel's: the weight's, or pieces of them that divide {@link Precision#ACTIVATION_GROUP}.
  *
- * @param bits that a code takes, 4 or 8
+ * @param bits that a code takes: 2, 3, 4 or 8
  * @param groupSize columns of a group, without padding
  * @param groups in a row
  * @param blocks in a group, a power of two
@@ -29,19 +31,19 @@ record CodeOrder(
         boolean halves,
         boolean biased,
         int sourceGroupSize) {
-    /** Vectors of codes in a block: their products fit 16-bit sums. */
-    static final int LOADS = 4;
+    /** Columns of 4 bits that a vector of lanes has in the form that sums are made of. */
+    private static final int FORM = 8;
 
-    static CodeOrder of(Grouped layout, int columns, boolean halves) {
+    /** @param bits that a code takes, as {@link #bits(Grouped)} says or more */
+    static CodeOrder of(Grouped layout, int columns, int bits, boolean halves) {
         int source = Math.min(columns, layout.groupSize());
         int group = source;
         if (source > Precision.ACTIVATION_GROUP) {
             group = source == columns ? Precision.ACTIVATION_GROUP : divisor(source);
         }
-        int codes = LOADS * 32 / layout.storageBits();
-        int blocks = powerOfTwo(Math.ceilDiv(group, codes));
+        int blocks = powerOfTwo(Math.ceilDiv(group, blockColumns(bits)));
         return new CodeOrder(
-                layout.storageBits(),
+                bits,
                 group,
                 columns,
                 Math.ceilDiv(columns, group),
@@ -49,6 +51,11 @@ record CodeOrder(
                 halves,
                 layout.zeroPoint() == ZeroPoint.FLOAT,
                 source);
+    }
+
+    /** The fewest bits that the kernels know for a layout's codes. */
+    static int bits(Grouped layout) {
+        return layout.bits() <= 4 ? layout.bits() : 8;
     }
 
     private static int divisor(int size) {
@@ -59,14 +66,28 @@ record CodeOrder(
         return n == 1 ? 1 : Integer.highestOneBit(n - 1) * 2;
     }
 
-    /** Codes in an int. */
-    int codes() {
-        return 32 / bits;
-    }
-
     /** Columns of a block. */
     int blockColumns() {
-        return LOADS * codes();
+        return blockColumns(bits);
+    }
+
+    private static int blockColumns(int bits) {
+        return bits == 2 || bits == 8 ? 16 : 32;
+    }
+
+    /** Vectors of codes in a block. */
+    int blockVectors() {
+        return blockColumns() * bits / 32;
+    }
+
+    /** Sums that a block's products make: of 16 columns in codes of 3 bits, else of all. */
+    int blockSums() {
+        return bits == 3 ? 2 : 1;
+    }
+
+    /** Sums of a group. */
+    int sums() {
+        return blocks * blockSums();
     }
 
     /** Columns of a group with padding. */
@@ -94,19 +115,31 @@ record CodeOrder(
         return start(group) / sourceGroupSize;
     }
 
-    /** The place of a column's code in its int, in units of a code. */
-    int placeOf(int column) {
-        return column % 2 * (codes() / 2) + column / 2;
+    /** Vectors of 4 bits for each of 8 columns, or of 8 for each of 4, that a group's codes unfold to. */
+    int forms() {
+        return width() * (bits == 8 ? 8 : 4) / 32;
+    }
+
+    /** The code of a column, counted from the start of its group, whose lane has {@code vector} as its ints. */
+    int code(int column, IntUnaryOperator vector) {
+        int within = column % blockColumns();
+        int first = column / blockColumns() * blockVectors();
+        int place = 4 * (column % 2 * 4 + column % FORM / 2);
+        int form = within / FORM;
+        return switch (bits) {
+            case 2 -> (vector.applyAsInt(first) >>> (place + 2 * form)) & 3;
+            case 3 -> {
+                int low = (vector.applyAsInt(first + form / 2) >>> (place + 2 * (form % 2))) & 3;
+                yield low | ((vector.applyAsInt(first + 2) >>> (place + form)) & 1) << 2;
+            }
+            case 4 -> (vector.applyAsInt(first + form) >>> place) & 15;
+            default -> (vector.applyAsInt(first + within / 4) >>> (8 * (column % 2 * 2 + column % 4 / 2))) & 255;
+        };
     }
 
     /** What a column's code is to be multiplied by when it is masked in its 16-bit half and not shifted down. */
     float factor(int column) {
-        return 1f / (1 << (bits * (column % codes() / 2)));
-    }
-
-    /** Lowest code bits of a lane. */
-    int mask() {
-        return (1 << bits) - 1;
+        return bits == 8 ? 1f / (1 << (8 * (column % 4 / 2))) : 1f / (1 << (4 * (column % FORM / 2)));
     }
 
     /** Bytes of scales and zeros before the codes of a group. */
@@ -116,7 +149,7 @@ record CodeOrder(
 
     /** Bytes of one group of a vector of rows. */
     int groupBytes() {
-        return headBytes() + blocks * LOADS * Lanes.BYTES;
+        return headBytes() + blocks * blockVectors() * Lanes.BYTES;
     }
 
     /** Bytes of a vector of rows, group after group. */

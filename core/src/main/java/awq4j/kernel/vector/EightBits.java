@@ -74,12 +74,12 @@ final class EightBits {
         }
     }
 
-    /** As {@link FourBits#decode(MemorySegment, long, CodeOrder, MemorySegment, long)}. */
+    /** As {@link FourBits#decode(MemorySegment, long, CodeOrder, MemorySegment, long, MemorySegment, long)}, of whole codes. */
     static void decode(MemorySegment w, long at, CodeOrder order, MemorySegment tile, long tileAt) {
         FloatVector scale = GroupScales.scale(w, at, order);
         FloatVector zero = GroupScales.zero(w, at, order);
         FloatVector bias = GroupScales.bias(w, at, order);
-        int loads = order.blocks() * CodeOrder.LOADS;
+        int loads = order.forms();
         long codes = at + order.headBytes();
         decodeHalf(w, codes, loads, 0, scale, zero, bias, tile, tileAt);
         decodeHalf(w, codes, loads, 16, scale, zero, bias, tile, tileAt + COLUMN);

@@ -218,16 +218,23 @@ final class FourBits {
      * Decodes a group as scale * (code - zero) + bias, columns in the matrix's order, {@link Lanes#PAIR} floats apart.
      *
      * @param at where the group begins
+     * @param codes memory that has its codes as {@link CodeOrder#forms} vectors, from byte {@code from} on
      * @param tile float matrix, aligned to vectors, from byte {@code tileAt} on
      */
-    static void decode(MemorySegment w, long at, CodeOrder order, MemorySegment tile, long tileAt) {
+    static void decode(
+            MemorySegment w,
+            long at,
+            CodeOrder order,
+            MemorySegment codes,
+            long from,
+            MemorySegment tile,
+            long tileAt) {
         FloatVector scale = GroupScales.scale(w, at, order);
         FloatVector zero = GroupScales.zero(w, at, order);
         FloatVector bias = GroupScales.bias(w, at, order);
-        int loads = order.blocks() * CodeOrder.LOADS;
-        long codes = at + order.headBytes();
-        decodeHalf(w, codes, loads, 0, scale, zero, bias, tile, tileAt);
-        decodeHalf(w, codes, loads, 16, scale, zero, bias, tile, tileAt + COLUMN);
+        int loads = order.forms();
+        decodeHalf(codes, from, loads, 0, scale, zero, bias, tile, tileAt);
+        decodeHalf(codes, from, loads, 16, scale, zero, bias, tile, tileAt + COLUMN);
     }
 
     /**

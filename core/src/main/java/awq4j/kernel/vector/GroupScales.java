@@ -64,7 +64,7 @@ final class GroupScales {
      * Applies the scales of some groups to float sums.
      *
      * @param at where the first group begins
-     * @param sums [groups, blocks, lanes] from byte {@code sumsAt} on
+     * @param sums [groups, sums of a group, lanes] from byte {@code sumsAt} on
      * @param activations the sum of the activations of each group, from {@code activationsAt} on
      */
     static void floats(
@@ -78,15 +78,15 @@ final class GroupScales {
             int activationsAt,
             float[] out,
             int outAt) {
-        int blocks = order.blocks();
+        int each = order.sums();
         int bytes = order.groupBytes();
         boolean halves = order.halves();
         boolean biased = order.biased();
         FloatVector total = FloatVector.fromArray(F, out, outAt);
         for (int g = 0; g < groups; g++) {
-            long from = sumsAt + (long) g * blocks * B;
+            long from = sumsAt + (long) g * each * B;
             FloatVector sum = FloatVector.fromMemorySegment(F, sums, from, LE);
-            for (int b = 1; b < blocks; b++) {
+            for (int b = 1; b < each; b++) {
                 sum = sum.add(FloatVector.fromMemorySegment(F, sums, from + b * B, LE));
             }
             long place = at + (long) g * bytes;
@@ -105,7 +105,7 @@ final class GroupScales {
      * Applies the scales of some groups to integer sums of rounded activations.
      *
      * @param at where the first group begins
-     * @param sums [groups, blocks, lanes] from byte {@code sumsAt} on
+     * @param sums [groups, sums of a group, lanes] from byte {@code sumsAt} on
      * @param rounded the scale of each group's activations, from {@code scalesAt} on, and the negated sum of their codes,
      *     from {@code activationsAt} on
      */
@@ -121,21 +121,21 @@ final class GroupScales {
             int activationsAt,
             float[] out,
             int outAt) {
-        int blocks = order.blocks();
+        int each = order.sums();
         int bytes = order.groupBytes();
         boolean halves = order.halves();
         boolean biased = order.biased();
         FloatVector total = FloatVector.fromArray(F, out, outAt);
         for (int g = 0; g < groups; g++) {
-            long from = sumsAt + (long) g * blocks * B;
+            long from = sumsAt + (long) g * each * B;
             IntVector sum = IntVector.fromMemorySegment(I, sums, from, LE);
-            for (int b = 1; b < blocks; b++) {
+            for (int b = 1; b < each; b++) {
                 sum = sum.add(IntVector.fromMemorySegment(I, sums, from + b * B, LE));
             }
             long place = at + (long) g * bytes;
-            FloatVector codes = (FloatVector) sum.convert(VectorOperators.I2F, 0);
             float step = rounded[scalesAt + g];
             float shift = rounded[activationsAt + g];
+            FloatVector codes = (FloatVector) sum.convert(VectorOperators.I2F, 0);
             if (biased) {
                 total = bias(w, place, halves).fma(FloatVector.broadcast(F, step * -shift), total);
             } else {

@@ -10,7 +10,7 @@ import jdk.incubator.vector.VectorOperators;
 import jdk.incubator.vector.VectorSpecies;
 
 /**
- * Groups of 4-bit codes of a pair of vectors of rows, as {@link IntegerTileKernel} reads them: for each group the scales,
+ * Groups of codes of up to 4 bits of a pair of vectors of rows, as {@link IntegerTileKernel} reads them: for each group the scales,
  * the zeros (0 if there are biases, which are none of the tile's) less the middle code, then for each two columns the codes less the middle, two neighbours in the halves of
  * their row's lane.
  */
@@ -19,7 +19,7 @@ final class IntegerTile {
     static final String PROPERTY = "awq4j.tiles";
 
     /** Bytes of the longest tile, of groups of one block. */
-    static final long SIZE = TileKernel.STRIDE / 32 * groupBytes(32);
+    static final long SIZE = TileKernel.STRIDE / 16 * groupBytes(16);
 
     private static final VectorSpecies<Integer> I = Lanes.INTS;
     private static final VectorSpecies<Short> S = Lanes.ALL_SHORTS;
@@ -56,18 +56,25 @@ final class IntegerTile {
      * Writes one vector's part of a group.
      *
      * @param at where the group begins in {@code w}
+     * @param codes memory that has its codes as {@link CodeOrder#forms} vectors, from byte {@code from} on
      * @param tileAt where the group begins in the tile, plus a vector's bytes for the second vector
      */
-    static void decode(MemorySegment w, long at, CodeOrder order, MemorySegment tile, long tileAt) {
+    static void decode(
+            MemorySegment w,
+            long at,
+            CodeOrder order,
+            MemorySegment codes,
+            long from,
+            MemorySegment tile,
+            long tileAt) {
         GroupScales.scale(w, at, order).intoMemorySegment(tile, tileAt, LE);
         FloatVector zero = GroupScales.zero(w, at, order).sub(MIDDLE);
         zero.intoMemorySegment(tile, tileAt + 2L * Lanes.BYTES, LE);
-        long from = at + order.headBytes();
         long to = tileAt + 4L * Lanes.BYTES;
-        IntVector mask = IntVector.broadcast(I, order.mask() * 0x10001);
+        IntVector mask = IntVector.broadcast(I, 0xf000f);
         ShortVector middle = ShortVector.broadcast(S, MIDDLE);
-        for (int j = 0, loads = order.blocks() * CodeOrder.LOADS; j < loads; j++) {
-            IntVector v = IntVector.fromMemorySegment(I, w, from + (long) j * Lanes.BYTES, LE);
+        for (int j = 0, loads = order.forms(); j < loads; j++) {
+            IntVector v = IntVector.fromMemorySegment(I, codes, from + (long) j * Lanes.BYTES, LE);
             long o = to + j * (8L * Lanes.BYTES);
             v.and(mask).reinterpretAsShorts().sub(middle).intoMemorySegment(tile, o, LE);
             v.lanewise(VectorOperators.LSHR, 4)

@@ -9,7 +9,7 @@ import jdk.incubator.vector.VectorOperators;
 import jdk.incubator.vector.VectorSpecies;
 
 /**
- * The product of a tile of 4-bit codes and many tokens' rounded activations in 16-bit integers, which hold twice the lanes
+ * The product of a tile of codes of up to 4 bits and many tokens' rounded activations in 16-bit integers, which hold twice the lanes
  * of floats: {@link IntegerTile} has the order of the tile. Per group and token what one token's product computes, in the
  * same order: the same bits.
  */

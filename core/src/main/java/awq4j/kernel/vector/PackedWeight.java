@@ -15,6 +15,7 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
 import java.util.Arrays;
+import java.util.function.IntUnaryOperator;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -26,8 +27,6 @@ final class PackedWeight extends TiledWeight {
     private static final long ALIGNMENT = 64;
     private static final ValueLayout.OfFloat FLOAT = ValueLayout.JAVA_FLOAT.withOrder(ByteOrder.LITTLE_ENDIAN);
     private static final ValueLayout.OfInt INT = ValueLayout.JAVA_INT.withOrder(ByteOrder.LITTLE_ENDIAN);
-    private static final ValueLayout.OfInt INT_ANYWHERE =
-            ValueLayout.JAVA_INT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
 
     /**
      * Vectors of rows that one token is multiplied with in turn, each a stream of memory of its own, a power of two. Where
@@ -37,10 +36,10 @@ final class PackedWeight extends TiledWeight {
     static final int STREAMS = Processor.INTEL ? 8 : 1;
 
     /**
-     * Blocks whose sums stand in memory before scales are applied. While they are, nothing new is read: with one stream it
+     * Sums of blocks that stand in memory before scales are applied. While they are, nothing new is read: with one stream it
      * has to be over before what the machine has read ahead is used up. For eight streams of 512 bits the sums are 32 KiB.
      */
-    private static final int BLOCKS = STREAMS > 1 ? 64 : 16;
+    private static final int SUMS = STREAMS > 1 ? 64 : 16;
 
     private static final int L = Lanes.COUNT;
 
@@ -49,6 +48,9 @@ final class PackedWeight extends TiledWeight {
 
     private static final String HALVES = ORDER + "f16";
     private static final String FLOATS = ORDER + "f32";
+
+    /** Behind the order of codes of 2 or 3 bits that lie as such; without it they take 4, as in files of old. */
+    private static final String BITS = "-bits";
 
     /** Behind the order of a matrix whose memory ends with its {@link InputOrder}. */
     private static final String GATHERED = "-gathered";
@@ -60,11 +62,18 @@ final class PackedWeight extends TiledWeight {
     private final MemorySegment memory;
     private final boolean rounds;
 
+    /**
+     * Whether products with rounded activations are summed in integers. Of codes of 8 bits only two fit a 16-bit sum: as
+     * many instructions as in floats.
+     */
+    private final boolean integers;
+
     PackedWeight(Weight weight, Grouped layout, Precision precision, Split split) {
         super(weight);
-        this.order = CodeOrder.of(layout, weight.columns(), halves(weight, layout));
+        this.order = CodeOrder.of(layout, weight.columns(), CodeOrder.bits(layout), halves(weight, layout));
         this.vectors = (weight.rows() + L - 1) / L;
-        this.rounds = precision == Precision.W4A8 && order.bits() == 4;
+        this.rounds = precision.roundedGroup(layout()) != 0;
+        this.integers = rounds && order.bits() <= 4;
         this.memory = Arena.ofAuto().allocate(memoryBytes(weight.inputOrder() != null), ALIGNMENT);
         if (weight.inputOrder() != null) {
             weight.inputOrder().write(memory.asSlice(wholeLines(sizeBytes())));
@@ -79,10 +88,11 @@ final class PackedWeight extends TiledWeight {
             throw new IllegalArgumentException("matrix " + packed.name() + ": expected the order " + HALVES + " or "
                     + FLOATS + ", found " + packed.order());
         }
-        this.order =
-                CodeOrder.of(packed.layout(), packed.columns(), packed.order().startsWith(HALVES));
+        this.order = CodeOrder.of(
+                packed.layout(), packed.columns(), bits(packed), packed.order().startsWith(HALVES));
         this.vectors = (packed.rows() - 1) / L + 1;
-        this.rounds = precision == Precision.W4A8 && order.bits() == 4;
+        this.rounds = precision.roundedGroup(layout()) != 0;
+        this.integers = rounds && order.bits() <= 4;
         this.memory = packed.memory();
         long expected = memoryBytes(inputOrder() != null);
         if (memory.byteSize() != expected) {
@@ -96,8 +106,24 @@ final class PackedWeight extends TiledWeight {
     }
 
     static boolean reads(String order) {
-        String codes = order.endsWith(GATHERED) ? order.substring(0, order.length() - GATHERED.length()) : order;
+        String codes = without(GATHERED, order);
+        for (int bits = 2; bits < 4; bits++) {
+            codes = without(BITS + bits, codes);
+        }
         return codes.equals(HALVES) || codes.equals(FLOATS);
+    }
+
+    private static String without(String suffix, String text) {
+        return text.endsWith(suffix) ? text.substring(0, text.length() - suffix.length()) : text;
+    }
+
+    /** What a code takes in a kept matrix. */
+    private static int bits(PackedMatrix packed) {
+        int bits = CodeOrder.bits(packed.layout());
+        if (bits >= 4) {
+            return bits;
+        }
+        return without(GATHERED, packed.order()).endsWith(BITS + bits) ? bits : 4;
     }
 
     private static @Nullable InputOrder inputOrder(PackedMatrix packed) {
@@ -128,7 +154,7 @@ final class PackedWeight extends TiledWeight {
 
     /** What another run can take in. */
     PackedMatrix toMatrix() {
-        String codes = order.halves() ? HALVES : FLOATS;
+        String codes = (order.halves() ? HALVES : FLOATS) + (order.bits() < 4 ? BITS + order.bits() : "");
         String named = inputOrder() == null ? codes : codes + GATHERED;
         return new PackedMatrix(name(), rows(), columns(), (Grouped) layout(), named, memory);
     }
@@ -175,12 +201,7 @@ final class PackedWeight extends TiledWeight {
             } else {
                 packHead(at, scale, WeightCodec.zero(weight, layout, row, order.source(g)));
             }
-            int end = order.start(g) + order.length(g);
-            long to = at + order.headBytes();
-            for (int from = order.start(g); from < end; from += order.codes(), to += Lanes.BYTES) {
-                int count = Math.min(order.codes(), end - from);
-                memory.set(INT, to, order.bits() == 4 ? four(codes, from, count) : eight(codes, from, count));
-            }
+            LaneCodes.put(order, codes, order.start(g), order.length(g), memory, at + order.headBytes());
         }
     }
 
@@ -202,22 +223,6 @@ final class PackedWeight extends TiledWeight {
         }
     }
 
-    /** Codes of {@code count} columns, even ones in the lower half. */
-    private static int four(MemorySegment row, int column, int count) {
-        int raw = row.get(INT_ANYWHERE, column / 2);
-        if (column % 2 != 0) {
-            raw = (raw >>> 4) | (row.get(ValueLayout.JAVA_BYTE, column / 2 + 4) << 28);
-        }
-        raw = count == 8 ? raw : raw & ((1 << (4 * count)) - 1);
-        return Integer.compress(raw, 0x0f0f0f0f) | (Integer.compress(raw, 0xf0f0f0f0) << 16);
-    }
-
-    private static int eight(MemorySegment row, int column, int count) {
-        int raw = row.get(INT_ANYWHERE, column);
-        raw = count == 4 ? raw : raw & ((1 << (8 * count)) - 1);
-        return (raw & 0xff0000ff) | ((raw >>> 8) & 0xff00) | ((raw << 8) & 0xff0000);
-    }
-
     @Override
     public long sizeBytes() {
         return vectors * order.vectorBytes();
@@ -235,9 +240,10 @@ final class PackedWeight extends TiledWeight {
             } else {
                 second = memory.get(FLOAT, from + Lanes.BYTES);
             }
+            long codes = from + order.headBytes();
+            IntUnaryOperator vector = i -> memory.get(INT, codes + (long) i * Lanes.BYTES);
             for (int k = 0; k < order.length(g); k++) {
-                int codes = memory.get(INT, from + order.headBytes() + (long) k / order.codes() * Lanes.BYTES);
-                int code = (codes >>> (order.bits() * order.placeOf(k % order.codes()))) & order.mask();
+                int code = order.code(k, vector);
                 out[at + order.start(g) + k] = order.biased() ? Math.fma(scale, code, second) : scale * (code - second);
             }
         }
@@ -270,34 +276,50 @@ final class PackedWeight extends TiledWeight {
             for (int v = 0; v < Math.min(2, vectors - 2 * band); v++) {
                 long group = order.place(2 * band + v, g);
                 long at = ((g * (long) order.width() - from) * Lanes.PAIR + (long) v * L) * Float.BYTES;
-                if (order.bits() == 4) {
-                    FourBits.decode(memory, group, order, tile, at);
-                } else {
-                    EightBits.decode(memory, group, order, tile, at);
+                long codes = group + order.headBytes();
+                long forms = super.tileBytes();
+                switch (order.bits()) {
+                    case 2, 3 -> {
+                        unfold(codes, tile, forms);
+                        FourBits.decode(memory, group, order, tile, forms, tile, at);
+                    }
+                    case 4 -> FourBits.decode(memory, group, order, memory, codes, tile, at);
+                    default -> EightBits.decode(memory, group, order, tile, at);
                 }
             }
         }
     }
 
+    /** Writes a group's codes of 2 or 3 bits as nibbles. */
+    private void unfold(long codes, MemorySegment forms, long at) {
+        if (order.bits() == 2) {
+            TwoBits.forms(memory, codes, order.blocks(), forms, at);
+        } else {
+            ThreeBits.forms(memory, codes, order.blocks(), forms, at);
+        }
+    }
+
     @Override
     int preparedFloatsForMany(int n) {
-        return integers() ? Math.multiplyExact(2 * order.groups(), n) : super.preparedFloatsForMany(n);
+        return manyInIntegers() ? Math.multiplyExact(2 * order.groups(), n) : super.preparedFloatsForMany(n);
     }
 
     @Override
     int preparedIntsForMany(int n) {
-        return integers() ? Math.multiplyExact(pieces() * IntegerTileKernel.STRIDE, n) : 0;
+        return manyInIntegers() ? Math.multiplyExact(pieces() * IntegerTileKernel.STRIDE, n) : 0;
     }
 
+    /** Behind the tile the forms of a group, if codes have to be unfolded to any. */
     @Override
     long tileBytes() {
-        return integers() ? IntegerTileKernel.bytes() : super.tileBytes();
+        long forms = order.bits() < 4 ? (long) order.forms() * Lanes.BYTES : 0;
+        return (manyInIntegers() ? IntegerTileKernel.bytes() : super.tileBytes()) + forms;
     }
 
     /** In integers: pairs of codes, [pieces, n, pairs], then for each group n scales and n negated sums of codes. */
     @Override
     void prepareOneOf(float[] x, int t, int n, Prepared prepared) {
-        if (!integers()) {
+        if (!manyInIntegers()) {
             super.prepareOneOf(x, t, n, prepared);
             return;
         }
@@ -323,7 +345,7 @@ final class PackedWeight extends TiledWeight {
             int sumsAt,
             MemorySegment tile,
             Scratch scratch) {
-        if (!integers()) {
+        if (!manyInIntegers()) {
             super.multiplyTile(band, piece, prepared, n, first, tokens, sums, sumsAt, tile, scratch);
             return;
         }
@@ -336,7 +358,15 @@ final class PackedWeight extends TiledWeight {
         for (int g = from; g < to; g++) {
             long at = (g - from) * bytes;
             for (int v = 0; v < Math.min(2, vectors - 2 * band); v++) {
-                IntegerTile.decode(memory, order.place(2 * band + v, g), order, tile, at + (long) v * Lanes.BYTES);
+                long group = order.place(2 * band + v, g);
+                long codes = group + order.headBytes();
+                long vectorAt = at + (long) v * Lanes.BYTES;
+                if (order.bits() == 4) {
+                    IntegerTile.decode(memory, group, order, memory, codes, tile, vectorAt);
+                    continue;
+                }
+                unfold(codes, tile, IntegerTileKernel.bytes());
+                IntegerTile.decode(memory, group, order, tile, IntegerTileKernel.bytes(), tile, vectorAt);
             }
             int scales = 2 * g * n + first;
             for (int v = 0; order.biased() && v < Math.min(2, vectors - 2 * band); v++) {
@@ -350,9 +380,8 @@ final class PackedWeight extends TiledWeight {
         }
     }
 
-    /** Whether many tokens are multiplied in integers. */
-    private boolean integers() {
-        return rounds && INTEGER_TILES;
+    private boolean manyInIntegers() {
+        return integers && INTEGER_TILES;
     }
 
     /**
@@ -372,37 +401,44 @@ final class PackedWeight extends TiledWeight {
 
     @Override
     int preparedFloatsForOne() {
-        return (rounds ? order.groups() : order.paddedColumns()) + order.groups();
+        return (integers ? order.groups() : order.paddedColumns()) + order.groups();
     }
 
     @Override
     int preparedIntsForOne() {
-        return rounds ? order.paddedColumns() / 2 : 0;
+        return integers ? order.paddedColumns() / 2 : 0;
     }
 
     /**
-     * Rounded: pairs of codes, then each group's scale and sum of codes. Exact: activations divided by the power of two
+     * In integers: pairs of codes, then each group's scale and sum of codes. In floats: activations divided by the power of two
      * that a code is too large by when it is masked and not shifted, then each group's sum, which the zeros need.
      */
     @Override
     void prepareOne(float[] x, Prepared prepared) {
         float[] floats = prepared.floats();
-        if (rounds) {
+        if (integers) {
             for (int g = 0; g < order.groups(); g++) {
                 int to = g * order.width() / 2;
                 RoundedActivations.pairs(x, 0, order, g, prepared.ints(), to, floats, g, order.groups() + g);
             }
-            FourBits.chain(prepared.ints(), order.paddedColumns() / 2);
+            if (order.bits() == 4) {
+                FourBits.chain(prepared.ints(), order.paddedColumns() / 2);
+            }
             return;
         }
         for (int g = 0; g < order.groups(); g++) {
             int start = order.start(g);
             int length = order.length(g);
             int to = g * order.width();
+            if (rounds) {
+                RoundedActivations.floats(x, 0, order, g, floats, to);
+            } else {
+                System.arraycopy(x, start, floats, to, length);
+            }
             double sum = 0;
-            for (int k = 0; k < length; k++) {
-                sum += x[start + k];
-                floats[to + k] = x[start + k] * order.factor(k);
+            for (int k = to; k < to + length; k++) {
+                sum += floats[k];
+                floats[k] *= order.factor(k - to);
             }
             Arrays.fill(floats, to + length, to + order.width(), 0);
             floats[order.paddedColumns() + g] = (float) sum;
@@ -422,39 +458,56 @@ final class PackedWeight extends TiledWeight {
 
     private void multiplyStreams(Prepared prepared, float[] sums, int to, int vector, int log, Scratch scratch) {
         int streams = 1 << log;
-        int step = Math.max(1, BLOCKS / order.blocks());
+        int step = Math.max(1, SUMS / order.sums());
         float[] x = prepared.floats();
         Arrays.fill(sums, to, to + streams * L, 0);
         for (int g = 0; g < order.groups(); g += step) {
             int groups = Math.min(step, order.groups() - g);
-            long blocks = (long) groups * order.blocks() * Lanes.BYTES;
-            MemorySegment products = scratch.aligned(streams * blocks);
+            long size = (long) groups * order.sums() * Lanes.BYTES;
+            MemorySegment products = scratch.aligned(streams * size);
             long at = order.place(vector, g);
             int k = g * order.width();
-            long stride = order.vectorBytes();
-            int head = order.headBytes();
-            int n = groups * order.blocks();
-            if (rounds) {
-                FourBits.integers(memory, at, stride, log, head, order.blocks(), n, prepared.ints(), k / 2, products);
-                for (int s = 0; s < streams; s++) {
-                    long from = at + s * stride;
-                    int scales = g;
-                    int codes = order.groups() + g;
-                    GroupScales.integers(
-                            memory, from, order, groups, products, s * blocks, x, scales, codes, sums, to + s * L);
-                }
-                continue;
-            }
-            if (order.bits() == 4) {
-                FourBits.floats(memory, at, stride, log, head, order.blocks(), n, x, k, products, order.mask());
+            if (integers) {
+                multiplyIntegers(at, log, groups, prepared.ints(), k / 2, products);
             } else {
-                EightBits.floats(memory, at, stride, log, head, order.blocks(), n, x, k, products, order.mask());
+                multiplyFloats(at, log, groups, x, k, products);
             }
+            int totals = (integers ? order.groups() : order.paddedColumns()) + g;
             for (int s = 0; s < streams; s++) {
-                long from = at + s * stride;
-                int totals = order.paddedColumns() + g;
-                GroupScales.floats(memory, from, order, groups, products, s * blocks, x, totals, sums, to + s * L);
+                long from = at + s * order.vectorBytes();
+                int out = to + s * L;
+                if (integers) {
+                    GroupScales.integers(memory, from, order, groups, products, s * size, x, g, totals, sums, out);
+                } else {
+                    GroupScales.floats(memory, from, order, groups, products, s * size, x, totals, sums, out);
+                }
             }
+        }
+    }
+
+    private void multiplyFloats(long at, int log, int groups, float[] x, int k, MemorySegment products) {
+        int head = order.headBytes();
+        int blocks = order.blocks();
+        int n = groups * blocks;
+        long stride = order.vectorBytes();
+        switch (order.bits()) {
+            case 2 -> TwoBits.floats(memory, at, stride, log, head, blocks, n, x, k, products, 3);
+            case 3 -> ThreeBits.floats(memory, at, stride, log, head, blocks, n, x, k, products, 1);
+            case 4 -> FourBits.floats(memory, at, stride, log, head, blocks, n, x, k, products, 15);
+            default -> EightBits.floats(memory, at, stride, log, head, blocks, n, x, k, products, 255);
+        }
+    }
+
+    private void multiplyIntegers(long at, int log, int groups, int[] x, int k, MemorySegment products) {
+        int head = order.headBytes();
+        int blocks = order.blocks();
+        int n = groups * blocks;
+        long stride = order.vectorBytes();
+        switch (order.bits()) {
+            case 2 -> TwoBits.integers(memory, at, stride, log, head, blocks, n, x, k, products, 0x30003);
+            case 3 -> ThreeBits.integers(memory, at, stride, log, head, blocks, n, x, k, products, 1);
+            case 4 -> FourBits.integers(memory, at, stride, log, head, blocks, n, x, k, products);
+            default -> throw new IllegalStateException("codes of " + order.bits() + " bits meet floats only");
         }
     }
 }
