@@ -5,6 +5,8 @@ import awq4j.model.Linear;
 import awq4j.model.ParameterCount;
 import awq4j.model.ScaleGroup;
 import awq4j.tensor.DType;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Activation-aware weight quantization (Lin et al., 2023): scales input channels before rounding so that the weights that
@@ -20,6 +22,7 @@ public final class Awq implements QuantMethod {
     private final BlockRunner runner;
     private final Settings settings;
     private final boolean asReference;
+    private final boolean scales;
 
     /**
      * What a user may choose.
@@ -63,18 +66,24 @@ public final class Awq implements QuantMethod {
 
     /** AWQ for checkpoints: scales of groups are among the float16 values, plain rounding is always among the candidates. */
     public Awq(BlockRunner runner, Settings settings) {
-        this(runner, settings, false);
+        this(runner, settings, false, true);
     }
 
-    private Awq(BlockRunner runner, Settings settings, boolean asReference) {
+    private Awq(BlockRunner runner, Settings settings, boolean asReference, boolean scales) {
         this.runner = runner;
         this.settings = settings;
         this.asReference = asReference;
+        this.scales = scales;
+    }
+
+    /** The second half of AWQ alone: clips, and no scales. For comparisons, that show what each half is good for. */
+    public static Awq withoutScales(BlockRunner runner, Settings settings) {
+        return new Awq(runner, settings, false, false);
     }
 
     /** AWQ as llm-awq and AutoAWQ do it, for comparisons: scales of groups in float32, their grid of ratios and no more. */
     static Awq asReference(BlockRunner runner, Settings settings) {
-        return new Awq(runner, settings, true);
+        return new Awq(runner, settings, true, true);
     }
 
     @Override
@@ -102,7 +111,7 @@ public final class Awq implements QuantMethod {
         double weights = ParameterCount.of(spec);
         double products = 0;
         double roundings = weights; // the last, that counts
-        for (ScaleGroup group : spec.scaleGroups()) {
+        for (ScaleGroup group : scales ? spec.scaleGroups() : List.<ScaleGroup>of()) {
             double own = group.linears().stream().mapToLong(ParameterCount::of).sum();
             // a linear's own error may go over columns instead of tokens; a module's is given up when it cannot win
             int columns = group.linears().getFirst().columns();
@@ -130,11 +139,53 @@ public final class Awq implements QuantMethod {
         return search(spec, weights, capture, scheme).run();
     }
 
+    /**
+     * What the search of scales saw of one group.
+     *
+     * @param fold tensor prefix of what takes the inverse
+     * @param linears tensor prefixes of those that are scaled
+     * @param losses mean squared change of the output that the group looks at, by ratio: entry i is that of
+     *     i / {@value ScaleSearch#STEPS}
+     */
+    public record GroupLosses(String fold, List<String> linears, double[] losses) {
+        /** Copies the list, not the array. */
+        public GroupLosses {
+            linears = List.copyOf(linears);
+        }
+
+        /** The ratio of an entry. */
+        public double ratio(int entry) {
+            return entry / (double) ScaleSearch.STEPS;
+        }
+    }
+
+    /**
+     * The losses of all ratios for the groups of a block, in the order of its groups; those that cannot be scaled left out.
+     * {@link #quantize} looks at the same and gives up early on what cannot win.
+     *
+     * @param weights not changed
+     */
+    public List<GroupLosses> losses(BlockSpec spec, BlockWeights weights, BlockCapture capture, QuantScheme scheme) {
+        Finite.require(weights);
+        var quantizer = Quantizer.forCheckpoints(scheme);
+        return block(spec, weights, capture, quantizer, new ScaleSearch(quantizer, settings.scaling(), true))
+                .losses();
+    }
+
     /** The search of one block, for a look at its parts. */
     AwqBlock search(BlockSpec spec, BlockWeights weights, BlockCapture capture, QuantScheme scheme) {
         Finite.require(weights);
         var quantizer = asReference ? new Quantizer(scheme, DType.F32, DType.F32) : Quantizer.forCheckpoints(scheme);
-        var scaleSearch = new ScaleSearch(quantizer, settings.scaling(), asReference);
+        var scaleSearch = scales ? new ScaleSearch(quantizer, settings.scaling(), asReference) : null;
+        return block(spec, weights, capture, quantizer, scaleSearch);
+    }
+
+    private AwqBlock block(
+            BlockSpec spec,
+            BlockWeights weights,
+            BlockCapture capture,
+            Quantizer quantizer,
+            @Nullable ScaleSearch scaleSearch) {
         return new AwqBlock(
                 runner,
                 spec,

@@ -24,7 +24,7 @@ final class AwqBlock {
     private final BlockWeights weights;
     private final TokenSubset subset;
     private final Quantizer quantizer;
-    private final ScaleSearch scaleSearch;
+    private final @Nullable ScaleSearch scaleSearch;
     private final boolean clip;
     private final int leastTokens;
     private final BlockRounding rounding;
@@ -35,13 +35,14 @@ final class AwqBlock {
     private final Map<String, float[]> columnScales = new HashMap<>();
     private final Map<String, float[]> rowScales = new HashMap<>();
 
+    /** @param scaleSearch null to scale nothing */
     AwqBlock(
             BlockRunner runner,
             BlockSpec spec,
             BlockWeights weights,
             TokenSubset subset,
             Quantizer quantizer,
-            ScaleSearch scaleSearch,
+            @Nullable ScaleSearch scaleSearch,
             boolean clip,
             int leastTokens) {
         this.runner = runner;
@@ -70,6 +71,19 @@ final class AwqBlock {
         return rounding.finish(new BlockRecipe(spec.index(), folded, kept), reports());
     }
 
+    /** Searches scales and changes nothing. */
+    List<Awq.GroupLosses> losses() {
+        searchLinears();
+        searchModules();
+        return spec.scaleGroups().stream()
+                .filter(found::containsKey)
+                .map(group -> new Awq.GroupLosses(
+                        Folding.target(group),
+                        group.linears().stream().map(Linear::name).toList(),
+                        Objects.requireNonNull(found.get(group)).losses()))
+                .toList();
+    }
+
     /** What the searches of scales found, for groups that can be scaled. */
     Map<ScaleGroup, ScaleSearch.Found> found() {
         return found;
@@ -95,7 +109,8 @@ final class AwqBlock {
                 loss.of(new ScaleSearch.Candidate(quantizer, ones), Double.POSITIVE_INFINITY), Double.NaN
             });
             for (ScaleGroup group : spec.scaleGroups()) {
-                if (group.inspect() == Inspect.LINEARS
+                if (scaleSearch != null
+                        && group.inspect() == Inspect.LINEARS
                         && group.linears().contains(linear)
                         && roundable(group).indexOf(linear) == 0
                         && searchable(linear)) {
@@ -108,6 +123,9 @@ final class AwqBlock {
 
     /** The scales of groups that look at the output of attention or MLP. */
     private void searchModules() {
+        if (scaleSearch == null) {
+            return;
+        }
         Block block = null;
         for (ScaleGroup group : spec.scaleGroups()) {
             if (group.inspect() == Inspect.LINEARS || roundable(group).isEmpty()) {
@@ -134,8 +152,8 @@ final class AwqBlock {
             return;
         }
         Linear first = group.linears().getFirst();
-        var best =
-                scaleSearch.search(matrices, subset.capture().input(first.name()), first.columns(), group.fold(), loss);
+        var best = Objects.requireNonNull(scaleSearch)
+                .search(matrices, subset.capture().input(first.name()), first.columns(), group.fold(), loss);
         if (best.finite()) {
             found.put(group, best);
         } else {

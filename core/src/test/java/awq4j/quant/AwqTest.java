@@ -148,6 +148,46 @@ class AwqTest {
     }
 
     @Test
+    void withoutScalesOnlyClipsAreFound() {
+        try (var block = new Case("llama_gqa")) {
+            QuantizedBlock whole = block.quantize(PLAIN, INT4_G32);
+            QuantizedBlock half = Awq.withoutScales(block.runner, PLAIN)
+                    .quantize(block.spec, block.weights(), block.capture, INT4_G32);
+            assertThat(whole.recipe().scales()).isNotEmpty();
+            assertThat(half.recipe().scales()).isEmpty();
+            assertThat(half.recipe().clips().keySet())
+                    .isEqualTo(whole.recipe().clips().keySet())
+                    .isNotEmpty();
+            assertThat(half.changed()).isEmpty();
+        }
+    }
+
+    @Test
+    void theLeastOfAllLossesIsAtTheRatioThatWins() {
+        try (var block = new Case("llama_gqa")) {
+            BlockWeights weights = block.weights();
+            var losses = new Awq(block.runner, PLAIN).losses(block.spec, weights, block.capture, INT4_G32);
+            QuantizedBlock quantized = block.quantize(PLAIN, INT4_G32);
+            assertThat(losses).hasSameSizeAs(quantized.recipe().scales());
+            for (int i = 0; i < losses.size(); i++) {
+                Awq.GroupLosses group = losses.get(i);
+                BlockRecipe.GroupScale won = quantized.recipe().scales().get(i);
+                int least = 0;
+                for (int r = 0; r < group.losses().length; r++) {
+                    least = group.losses()[r] < group.losses()[least] ? r : least;
+                }
+                assertThat(group.linears()).isEqualTo(won.linears());
+                assertThat(group.ratio(least)).as(group.fold()).isEqualTo(won.ratio());
+                assertThat(group.losses()).hasSize(20);
+            }
+            block.spec
+                    .linears()
+                    .forEach(linear -> assertThat(weights.values(linear.name()))
+                            .isEqualTo(block.weights().values(linear.name())));
+        }
+    }
+
+    @Test
     void threadsDoNotChangeABit() {
         try (var block = new Case("llama_gqa");
                 Backend one = CpuBackend.open(new CpuOptions(CpuOptions.Arithmetic.AUTO, 1));
