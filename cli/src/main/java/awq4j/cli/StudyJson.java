@@ -64,6 +64,7 @@ record StudyJson(
             json.put("title", view.title());
             json.put("note", view.note());
             json.put("where", view.where());
+            json.put("except", view.except());
             switch (view) {
                 case View.Table table -> {
                     json.put("kind", "table");

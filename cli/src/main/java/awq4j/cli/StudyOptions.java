@@ -3,12 +3,15 @@ package awq4j.cli;
 import awq4j.demo.DemoModel;
 import awq4j.eval.TextFile;
 import awq4j.eval.study.StudySettings;
+import awq4j.eval.study.StudySettings.Domain;
 import awq4j.eval.study.StudySettings.Texts;
 import awq4j.quant.calibration.CalibrationTexts;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
+import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
@@ -83,6 +86,18 @@ final class StudyOptions {
             description = "Group sizes to study, default 128, or 32 and 64 for a model with short rows.")
     private List<Integer> groupSizes = List.of();
 
+    @Option(
+            names = "--other-calibration",
+            paramLabel = "TEXT",
+            description = "domain-shift: calibration text of another kind; default: half of builtin.")
+    private @Nullable Path otherCalibration;
+
+    @Option(
+            names = "--other-text",
+            paramLabel = "FILE",
+            description = "domain-shift: text of that kind to measure on; default: the other half.")
+    private @Nullable Path otherText;
+
     /** @throws ParameterException if a number makes no sense */
     void check() {
         positive("--samples", samples);
@@ -90,6 +105,10 @@ final class StudyOptions {
         positive("--search-tokens", searchTokens);
         positive("--limit-windows", windows);
         groupSizes.forEach(size -> positive("--group-sizes", size));
+        if ((otherCalibration == null) != (otherText == null)) {
+            throw new ParameterException(
+                    command.commandLine(), "--other-calibration and --other-text are of one kind: give both or none");
+        }
         if (window != null && window < 2) {
             throw new ParameterException(command.commandLine(), "--window must be 2 or more, was " + window);
         }
@@ -109,16 +128,43 @@ final class StudyOptions {
      */
     StudySettings read(boolean demo, Path folder) throws IOException {
         String source = calibration != null ? calibration : demo ? DEMO : CalibrationTexts.BUILTIN;
+        String measured = text == null ? DemoModel.heldOut() : TextFile.read(text);
         return new StudySettings(
                 new Texts(texts(source, folder), seed),
                 samples,
                 length == null ? 0 : length,
                 searchTokens,
-                text == null ? DemoModel.heldOut() : TextFile.read(text),
+                measured,
                 text == null ? "children's stories that come with the program" : String.valueOf(text.getFileName()),
                 window == null ? 0 : window,
                 windows,
-                groupSizes);
+                groupSizes,
+                List.of(first(measured, folder), second()));
+    }
+
+    private Domain first(String measured, Path folder) throws IOException {
+        String name = text == null ? "children's stories" : String.valueOf(text.getFileName());
+        return new Domain(name, new Texts(texts(calibration == null ? DEMO : calibration, folder), seed), measured);
+    }
+
+    private Domain second() throws IOException {
+        if (otherCalibration != null && otherText != null) {
+            return new Domain(
+                    String.valueOf(otherText.getFileName()),
+                    new Texts(CalibrationTexts.read(otherCalibration, CalibrationTexts.DEFAULT_FIELD), seed),
+                    TextFile.read(otherText));
+        }
+        CalibrationTexts all = CalibrationTexts.builtin();
+        var halves = List.of(new ArrayList<CalibrationTexts.Text>(), new ArrayList<CalibrationTexts.Text>());
+        for (int i = 0; i < all.texts().size(); i++) {
+            halves.get(i % 2).add(all.texts().get(i));
+        }
+        return new Domain(
+                "mixed: prose, code, languages",
+                new Texts(
+                        new CalibrationTexts("every second text of " + all.source(), all.sha256(), halves.getFirst()),
+                        seed),
+                halves.getLast().stream().map(CalibrationTexts.Text::text).collect(Collectors.joining("\n\n")));
     }
 
     private static CalibrationTexts texts(String source, Path folder) throws IOException {

@@ -5,7 +5,8 @@ import java.util.Optional;
 
 /** The studies that there are. */
 public final class Studies {
-    private static final List<Study> ALL = List.of(MethodsStudy.STUDY);
+    private static final List<Study> ALL =
+            List.of(MethodsStudy.STUDY, CalibrationSizeStudy.STUDY, DomainShiftStudy.STUDY, GridStudy.STUDY);
 
     private Studies() {}
 

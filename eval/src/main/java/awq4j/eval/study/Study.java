@@ -39,6 +39,7 @@ public record Study(
         words.put(Workbench.PERPLEXITY, "perplexity");
         words.put(Workbench.AGREEMENT, "same likeliest token, share");
         words.put(Workbench.BYTES, "bytes of weights");
+        words.put(Workbench.CODED, "share of the blocks in codes");
         words.put(Row.METHOD, "method");
         words.put(Row.BITS, "bits");
         words.put(Row.GROUP, "group");

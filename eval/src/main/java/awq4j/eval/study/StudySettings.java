@@ -20,6 +20,7 @@ import java.util.TreeMap;
  * @param window tokens read at a time, 0 for the usual
  * @param windows most windows to measure on
  * @param groupSizes to study; empty for what suits the model
+ * @param domains two kinds of text, for studies of what happens when calibration and use differ
  */
 public record StudySettings(
         Texts calibration,
@@ -30,13 +31,27 @@ public record StudySettings(
         String textName,
         int window,
         int windows,
-        List<Integer> groupSizes) {
+        List<Integer> groupSizes,
+        List<Domain> domains) {
     /** The window of published perplexities. */
     private static final int USUAL_WINDOW = 2048;
 
-    /** Copies the list. */
+    /** Copies the lists. */
     public StudySettings {
         groupSizes = List.copyOf(groupSizes);
+        domains = List.copyOf(domains);
+    }
+
+    /**
+     * A kind of text.
+     *
+     * @param name for people
+     * @param text that is measured on; none of it is in the calibration
+     */
+    public record Domain(String name, Texts calibration, String text) {
+        private String words() {
+            return name + ", " + calibration.texts().sha256() + ", " + StudyFile.sha256(text);
+        }
     }
 
     /** Texts in an order. */
@@ -84,6 +99,9 @@ public record StudySettings(
         words.put("window", window == 0 ? "usual" : Integer.toString(window));
         words.put("windows", Integer.toString(windows));
         words.put("group sizes", groupSizes.isEmpty() ? "usual" : groupSizes.toString());
+        for (int i = 0; i < domains.size(); i++) {
+            words.put("domain " + (i + 1), domains.get(i).words());
+        }
         return words;
     }
 }

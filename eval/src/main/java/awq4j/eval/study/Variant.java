@@ -18,13 +18,16 @@ import java.util.Optional;
  *
  * @param parameters all of the model's numbers
  * @param sizeBytes of the weights in a checkpoint: codes with float16 scales and packed zeros, all else float16
+ * @param coded share of the blocks' weights that are codes: a packing may not hold every shape
  */
-public record Variant(Parameters parameters, long sizeBytes) {
+public record Variant(Parameters parameters, long sizeBytes, double coded) {
     /** Collects the blocks of a variant. */
     static final class Builder {
         private final ModelSpec model;
         private final Overlay overlay;
         private long bits;
+        private long inBlocks;
+        private long inCodes;
 
         Builder(ModelSpec model, Parameters original) {
             this.model = model;
@@ -35,19 +38,21 @@ public record Variant(Parameters parameters, long sizeBytes) {
         void add(BlockSpec spec, BlockWeights weights, Map<String, Weight> coded) {
             for (Linear linear : spec.linears()) {
                 Weight weight = coded.get(linear.name());
+                long size = (long) linear.rows() * linear.columns();
+                inBlocks += size;
                 overlay.matrices.put(linear.name(), weight == null ? weights.matrix(linear) : weight);
                 if (weight != null && weight.layout() instanceof Grouped grouped) {
                     long groups = (long) linear.rows() * grouped.groups(linear.columns());
                     int zero = grouped.zeroPoint() == ZeroPoint.MIDDLE ? 0 : grouped.bits();
-                    long weightsOf = (long) linear.rows() * linear.columns();
-                    bits += weightsOf * (grouped.bits() - 16L) + groups * (16 + zero);
+                    inCodes += size;
+                    bits += size * (grouped.bits() - 16L) + groups * (16 + zero);
                 }
             }
             overlay.vectors.putAll(weights.vectors());
         }
 
         Variant build() {
-            return new Variant(overlay, Math.ceilDiv(bits, 8));
+            return new Variant(overlay, Math.ceilDiv(bits, 8), (double) inCodes / inBlocks);
         }
     }
 

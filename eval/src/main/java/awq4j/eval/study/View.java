@@ -15,6 +15,9 @@ public sealed interface View {
     /** Labels that a row must have to be shown. */
     Map<String, String> where();
 
+    /** Labels that a row must not have to be shown. */
+    Map<String, String> except();
+
     /**
      * A table, a line for each combination of some labels.
      *
@@ -28,23 +31,30 @@ public sealed interface View {
             List<String> lines,
             String across,
             List<String> numbers,
-            Map<String, String> where)
+            Map<String, String> where,
+            Map<String, String> except)
             implements View {
         /** Copies. */
         public Table {
             lines = List.copyOf(lines);
             numbers = List.copyOf(numbers);
             where = Map.copyOf(where);
+            except = Map.copyOf(except);
         }
 
         /** The same with a note. */
         public Table note(String text) {
-            return new Table(title, text, lines, across, numbers, where);
+            return new Table(title, text, lines, across, numbers, where, except);
+        }
+
+        /** The same without some rows. */
+        public Table except(String label, String value) {
+            return new Table(title, note, lines, across, numbers, where, with(except, label, value));
         }
 
         /** The same of fewer rows. */
         public Table where(String label, String value) {
-            return new Table(title, note, lines, across, numbers, with(where, label, value));
+            return new Table(title, note, lines, across, numbers, with(where, label, value), except);
         }
     }
 
@@ -68,42 +78,70 @@ public sealed interface View {
             String panels,
             boolean logarithmicX,
             boolean logarithmicY,
-            Map<String, String> where)
+            Map<String, String> where,
+            Map<String, String> except)
             implements View {
         /** Copies. */
         public Chart {
             where = Map.copyOf(where);
+            except = Map.copyOf(except);
         }
 
         /** The same with a note. */
         public Chart note(String text) {
-            return new Chart(kind, title, text, x, y, colour, panels, logarithmicX, logarithmicY, where);
+            return new Chart(kind, title, text, x, y, colour, panels, logarithmicX, logarithmicY, where, except);
         }
 
         /** The same, told apart by a label. */
         public Chart by(String label) {
-            return new Chart(kind, title, note, x, y, label, panels, logarithmicX, logarithmicY, where);
+            return new Chart(kind, title, note, x, y, label, panels, logarithmicX, logarithmicY, where, except);
         }
 
         /** The same with a picture for each value of a label. */
         public Chart panels(String label) {
-            return new Chart(kind, title, note, x, y, colour, label, logarithmicX, logarithmicY, where);
+            return new Chart(kind, title, note, x, y, colour, label, logarithmicX, logarithmicY, where, except);
         }
 
         /** The same on a logarithmic axis of x. */
         public Chart logX() {
-            return new Chart(kind, title, note, x, y, colour, panels, true, logarithmicY, where);
+            return new Chart(kind, title, note, x, y, colour, panels, true, logarithmicY, where, except);
         }
 
         /** The same on a logarithmic axis of y, or with a heat map's colours so. */
         public Chart logY() {
-            return new Chart(kind, title, note, x, y, colour, panels, logarithmicX, true, where);
+            return new Chart(kind, title, note, x, y, colour, panels, logarithmicX, true, where, except);
+        }
+
+        /** The same without some rows. */
+        public Chart except(String label, String value) {
+            return new Chart(
+                    kind,
+                    title,
+                    note,
+                    x,
+                    y,
+                    colour,
+                    panels,
+                    logarithmicX,
+                    logarithmicY,
+                    where,
+                    with(except, label, value));
         }
 
         /** The same of fewer rows. */
         public Chart where(String label, String value) {
             return new Chart(
-                    kind, title, note, x, y, colour, panels, logarithmicX, logarithmicY, with(where, label, value));
+                    kind,
+                    title,
+                    note,
+                    x,
+                    y,
+                    colour,
+                    panels,
+                    logarithmicX,
+                    logarithmicY,
+                    with(where, label, value),
+                    except);
         }
     }
 
@@ -127,27 +165,27 @@ public sealed interface View {
      * @param numbers what is shown
      */
     static Table table(String title, List<String> lines, String across, String... numbers) {
-        return new Table(title, "", lines, across, List.of(numbers), Map.of());
+        return new Table(title, "", lines, across, List.of(numbers), Map.of(), Map.of());
     }
 
     /** Lines: x is a label or a number, y a number. */
     static Chart line(String title, String x, String y) {
-        return new Chart(Kind.LINE, title, "", x, y, "", "", false, false, Map.of());
+        return new Chart(Kind.LINE, title, "", x, y, "", "", false, false, Map.of(), Map.of());
     }
 
     /** Bars: x is a label, y a number. */
     static Chart bar(String title, String x, String y) {
-        return new Chart(Kind.BAR, title, "", x, y, "", "", false, false, Map.of());
+        return new Chart(Kind.BAR, title, "", x, y, "", "", false, false, Map.of(), Map.of());
     }
 
     /** Dots: x and y are numbers. */
     static Chart scatter(String title, String x, String y) {
-        return new Chart(Kind.SCATTER, title, "", x, y, "", "", false, false, Map.of());
+        return new Chart(Kind.SCATTER, title, "", x, y, "", "", false, false, Map.of(), Map.of());
     }
 
     /** A heat map: x and y are labels, the colour is a number. */
     static Chart heat(String title, String x, String y, String number) {
-        return new Chart(Kind.HEAT, title, "", x, y, number, "", false, false, Map.of());
+        return new Chart(Kind.HEAT, title, "", x, y, number, "", false, false, Map.of(), Map.of());
     }
 
     private static Map<String, String> with(Map<String, String> where, String label, String value) {

@@ -19,6 +19,7 @@ import awq4j.quant.BlockCapture;
 import awq4j.quant.BlockRunner;
 import awq4j.quant.BlockWeights;
 import awq4j.quant.QuantScheme;
+import awq4j.quant.calibration.Calibration;
 import awq4j.quant.checkpoint.MethodChoice;
 import awq4j.tokenizer.Tokenizer;
 import awq4j.weight.Weight;
@@ -44,6 +45,9 @@ public final class Workbench {
 
     /** {@link Variant#sizeBytes}. */
     public static final String BYTES = "bytes";
+
+    /** {@link Variant#coded}. */
+    public static final String CODED = "coded";
 
     private final Backend backend;
     private final Checkpoint checkpoint;
@@ -138,8 +142,12 @@ public final class Workbench {
 
     /** A pass over another number of texts or tokens, which the bench does not keep. */
     public CalibrationPass calibration(int samples, int length) {
-        return new CalibrationPass(
-                backend, model, checkpoint, runner, settings.calibration().cut(tokenizer, samples, length));
+        return calibration(settings.calibration().cut(tokenizer, samples, length));
+    }
+
+    /** A pass over other text, which the bench does not keep. */
+    public CalibrationPass calibration(Calibration calibration) {
+        return new CalibrationPass(backend, model, checkpoint, runner, calibration);
     }
 
     /** The model quantized, with the calibration of the settings. */
@@ -197,7 +205,7 @@ public final class Workbench {
         return new TransformerPredictor(transformer, KvPrecision.F32);
     }
 
-    /** How a variant does on the text of the settings: {@link #KL}, {@link #PERPLEXITY}, {@link #AGREEMENT}, {@link #BYTES}. */
+    /** How a variant does on the text of the settings: {@link #KL}, {@link #PERPLEXITY}, {@link #AGREEMENT}, {@link #BYTES}, {@link #CODED}. */
     public Map<String, Estimate> quality(Variant variant) {
         return quality(variant, text);
     }
@@ -206,6 +214,7 @@ public final class Workbench {
     public Map<String, Estimate> quality(Variant variant, Windows on) {
         Map<String, Estimate> numbers = quality(predictor(transformer(variant)), on);
         numbers.put(BYTES, new Estimate(variant.sizeBytes(), Double.NaN));
+        numbers.put(CODED, new Estimate(variant.coded(), Double.NaN));
         return numbers;
     }
 
@@ -234,6 +243,7 @@ public final class Workbench {
         numbers.put(PERPLEXITY, result.perplexity());
         numbers.put(AGREEMENT, new Estimate(1, Double.NaN));
         numbers.put(BYTES, new Estimate(2.0 * ParameterCount.of(model).total(), Double.NaN));
+        numbers.put(CODED, new Estimate(0, Double.NaN));
         return numbers;
     }
 

@@ -37,8 +37,9 @@ class StudiesTest {
         backend = CpuBackend.open(CpuOptions.DEFAULT);
         Path demo = DemoModel.unpack(folder.resolve("demo"));
         checkpoint = Checkpoints.open(demo);
+        var texts = new StudySettings.Texts(CalibrationTexts.builtin(), 1);
         var settings = new StudySettings(
-                new StudySettings.Texts(CalibrationTexts.builtin(), 1),
+                texts,
                 8,
                 64,
                 64,
@@ -46,7 +47,10 @@ class StudiesTest {
                 "held out",
                 64,
                 1,
-                List.of());
+                List.of(),
+                List.of(
+                        new StudySettings.Domain("a", texts, DemoModel.heldOut()),
+                        new StudySettings.Domain("b", texts, DemoModel.calibration())));
         bench = new Workbench(backend, checkpoint, Tokenizer.open(demo), settings, StudyWatch.NONE);
     }
 
