@@ -43,11 +43,11 @@ public final class AttentionSpeed {
     /**
      * Runs it.
      *
-     * @param arguments runs (7); precisions (F16,I8,F32), comma-separated; contexts (512,2048,8192)
+     * @param arguments runs (7); precisions (F16,I8,I4,F32), comma-separated; contexts (512,2048,8192)
      */
     public static void main(String[] arguments) {
         var speed = new AttentionSpeed(arguments.length > 0 ? Integer.parseInt(arguments[0]) : 7);
-        String precisions = arguments.length > 1 ? arguments[1] : "F16,I8,F32";
+        String precisions = arguments.length > 1 ? arguments[1] : "F16,I8,I4,F32";
         String contexts = arguments.length > 2 ? arguments[2] : "512,2048,8192";
         System.out.printf(Locale.ROOT, "Java %s, %s%n", Runtime.version(), speed.backend.name());
         var tiny = shape(32, 4, 64);
@@ -117,20 +117,25 @@ public final class AttentionSpeed {
         for (int i = 0; i < 40; i++) {
             stored = Math.min(stored, fill(shape, caches[0], length));
         }
+        Buffer keys = random(CHUNK, shape.kvHeads() * shape.headDim());
+        Buffer values = random(CHUNK, shape.kvHeads() * shape.headDim());
         Buffer queries = random(CHUNK, shape.heads() * shape.headDim());
         Buffer out = backend.allocate(CHUNK, shape.heads() * shape.headDim());
         double[] rates = new double[runs];
         double[] limits = new double[runs];
         for (int run = -3; run < runs; run++) {
-            long start = CLOCK.getCurrentThreadCpuTime();
+            long nanoseconds = 0;
             int times = 4;
             for (int i = 0; i < times; i++) {
                 for (int from = 0; from < length; from += CHUNK) {
-                    backend.kernels()
-                            .attend(queries, shape, positions(from, from + CHUNK), new int[CHUNK], caches, out);
+                    int[] positions = positions(from, from + CHUNK);
+                    backend.kernels().store(keys, values, positions, new int[CHUNK], caches);
+                    long start = CLOCK.getCurrentThreadCpuTime();
+                    backend.kernels().attend(queries, shape, positions, new int[CHUNK], caches, out);
+                    nanoseconds += CLOCK.getCurrentThreadCpuTime() - start;
                 }
             }
-            double seconds = (CLOCK.getCurrentThreadCpuTime() - start) / 1e9;
+            double seconds = nanoseconds / 1e9;
             double products = 2.0 * times * shape.heads() * shape.headDim() * length * (length + 1.0) / 2;
             if (run >= 0) {
                 rates[run] = 2 * products / seconds;
@@ -151,7 +156,8 @@ public final class AttentionSpeed {
 
     private void decode(AttentionShape shape, KvPrecision precision, int context) {
         KvBuffer first = backend.allocateKv(context, shape.kvHeads(), shape.headDim(), precision);
-        int layers = (int) Math.max(1, (MEGABYTES * 1_000_000L + first.sizeBytes() - 1) / first.sizeBytes());
+        long bytes = 2L * shape.kvHeads() * precision.bytesRead(0, context - 1, shape.headDim());
+        int layers = (int) Math.max(1, (MEGABYTES * 1_000_000L + bytes - 1) / bytes);
         KvBuffer[][] caches = new KvBuffer[layers][1];
         caches[0][0] = first;
         fill(shape, first, context);
@@ -170,7 +176,7 @@ public final class AttentionSpeed {
             }
             double seconds = (CLOCK.getCurrentThreadCpuTime() - start) / 1e9;
             if (run >= 0) {
-                rates[run] = layers * first.sizeBytes() / seconds;
+                rates[run] = layers * bytes / seconds;
                 limits[run] = roofline.readBytesPerSecond(1);
             }
         }
@@ -180,7 +186,7 @@ public final class AttentionSpeed {
                 Locale.ROOT,
                 "  decode at %d: %.0f us a layer, %.1f of %.1f GB/s, %.0f %%%n",
                 context,
-                1e6 * first.sizeBytes() / rate,
+                1e6 * bytes / rate,
                 rate / 1e9,
                 limit / 1e9,
                 100 * rate / limit);

@@ -52,7 +52,7 @@ final class CompareCommand implements Callable<Integer> {
         String read = text.read();
         try (Backend backend = CpuBackend.open(evaluation.cpu());
                 MeasuredModel a = MeasuredModel.open(ModelFolder.of(first), backend);
-                MeasuredModel b = MeasuredModel.open(ModelFolder.of(second), backend)) {
+                MeasuredModel b = MeasuredModel.open(ModelFolder.of(second), backend, evaluation.kv())) {
             int context = Math.min(a.predictor().contextLength(), b.predictor().contextLength());
             Windows windows = text.windows(MeasuredModel.tokens(read, a, b), context, screen);
             long start = System.nanoTime();

@@ -1,6 +1,7 @@
 package awq4j.cli;
 
 import awq4j.kernel.CpuOptions;
+import awq4j.kernel.KvBuffer.KvPrecision;
 import awq4j.kernel.Precision;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
@@ -16,6 +17,19 @@ final class EvaluationOptions {
             defaultValue = "w4a16",
             description = "w4a16 (default) is exact; w4a8 measures what rounding activations to 8 bits costs.")
     private Precision precision = Precision.W4A16;
+
+    @Option(
+            names = "--kv",
+            paramLabel = "TYPE",
+            defaultValue = "f32",
+            description =
+                    "f32 (default), f16, i8 or i4: how keys and values are kept; f32 rounds nothing. Compared, only B's are.")
+    private KvPrecision kv = KvPrecision.F32;
+
+    /** How keys and values are kept. */
+    KvPrecision kv() {
+        return kv;
+    }
 
     /**
      * Kernels, precision and threads.

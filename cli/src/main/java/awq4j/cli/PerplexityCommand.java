@@ -48,7 +48,7 @@ final class PerplexityCommand implements Callable<Integer> {
         Screen screen = common.screen();
         String read = text.read();
         try (Backend backend = CpuBackend.open(evaluation.cpu());
-                MeasuredModel opened = MeasuredModel.open(ModelFolder.of(model), backend)) {
+                MeasuredModel opened = MeasuredModel.open(ModelFolder.of(model), backend, evaluation.kv())) {
             Windows windows =
                     text.windows(opened.tokens(read), opened.predictor().contextLength(), screen);
             long start = System.nanoTime();

@@ -29,6 +29,7 @@ class EngineOptionsTest {
         assertThat(options.context()).isEqualTo(99);
         assertThat(options.kv()).isEqualTo(KvPrecision.F32);
         assertThat(parsed("--kv", "i8").kv()).isEqualTo(KvPrecision.I8);
+        assertThat(parsed("--kv", "i4").kv()).isEqualTo(KvPrecision.I4);
     }
 
     @Test

@@ -56,7 +56,7 @@ public final class SequenceCache {
         return buffers.stream().mapToLong(KvBuffer::sizeBytes).sum();
     }
 
-    /** Bytes that one position takes in all layers: what decoding reads of each position before it. */
+    /** Bytes that one position takes in all layers: what decoding reads of each position that is not recent. */
     public long bytesPerPosition() {
         return layers.stream()
                 .mapToLong(layer -> 2L * layer.kvHeads() * precision.bytes(layer.headDim()))

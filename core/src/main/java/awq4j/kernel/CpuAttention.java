@@ -1,5 +1,7 @@
 package awq4j.kernel;
 
+import org.jspecify.annotations.Nullable;
+
 /**
  * Stores keys and values and attends to them: splits the work by tokens, heads and, where these are fewer than the
  * threads want, spans of positions. What a call needs is kept for the next one, so that a token costs no memory.
@@ -18,6 +20,7 @@ final class CpuAttention {
     private final RowKernels rows;
     private final ThreadTeam team;
     private final ThreadTeam.Work storing = this::store;
+    private final ThreadTeam.Work coding = this::code;
     private final ThreadTeam.Work attending = this::attend;
     private final ThreadTeam.Work spanning = this::span;
     private final ThreadTeam.Work merging = this::merge;
@@ -33,6 +36,7 @@ final class CpuAttention {
     private int[] starts = NO_INTS;
 
     private int runs;
+    private @Nullable FourBitKv filled;
 
     /** By run: how many spans all runs before it have, and where its results begin. */
     private int[] spans = NO_INTS;
@@ -53,7 +57,17 @@ final class CpuAttention {
     void store(float[] keys, float[] values, int[] positions, int[] sequences, KvBuffer[] caches, int step) {
         begin(keys, values, positions, sequences, caches);
         try {
+            split(Integer.MAX_VALUE, false);
+            for (int run = 0; run < runs; run++) {
+                open(run);
+            }
             team.run(positions.length, step, storing);
+            for (int run = 0; run < runs; run++) {
+                if (cache(run).memory() instanceof FourBitKv codes && codes.completed() > 0) {
+                    filled = codes;
+                    team.run(codes.completed() * cache(run).kvHeads(), 1, coding);
+                }
+            }
         } finally {
             end();
         }
@@ -70,13 +84,33 @@ final class CpuAttention {
         }
     }
 
+    /** Makes room for a run's positions where room has to be made. */
+    private void open(int run) {
+        if (cache(run).memory() instanceof FourBitKv codes) {
+            int from = starts[run];
+            int to = starts[run + 1];
+            if (positions[to - 1] - positions[from] != to - 1 - from) {
+                throw new IllegalArgumentException("store: " + (to - from) + " positions from " + positions[from]
+                        + " to " + positions[to - 1] + " into a 4-bit cache; they have to follow one another");
+            }
+            codes.open(positions[from], positions[to - 1] + 1);
+        }
+    }
+
+    private void code(int from, int to, Scratch scratch) {
+        FourBitKv codes = filled;
+        for (int piece = from; codes != null && piece < to; piece++) {
+            codes.code(piece / codes.kvHeads(), piece % codes.kvHeads());
+        }
+    }
+
     /** As {@link Kernels#attend}, shapes checked. */
     void attend(
             float[] queries, AttentionShape shape, int[] positions, int[] sequences, KvBuffer[] caches, float[] out) {
         begin(queries, out, positions, sequences, caches);
         this.shape = shape;
         try {
-            split(rows.attendTokens(shape));
+            split(rows.attendTokens(shape), true);
             int pieces = runs * shape.kvHeads();
             SpanAttention divided = rows.spans();
             if (divided == null || team.size() == 1 || pieces >= PIECES * team.size() || !count(divided)) {
@@ -101,10 +135,15 @@ final class CpuAttention {
     /** Lets go of the caller's memory. */
     private void end() {
         begin(NO_FLOATS, NO_FLOATS, NO_INTS, NO_INTS, NO_CACHES);
+        filled = null;
     }
 
-    /** Finds the runs: same sequence, ascending positions, at most {@code most} tokens. */
-    private void split(int most) {
+    /**
+     * Finds the runs: same sequence, ascending positions, at most {@code most} tokens.
+     *
+     * @param alike whether a run's tokens have to read the same positions as codes
+     */
+    private void split(int most, boolean alike) {
         int n = positions.length;
         if (starts.length <= n) {
             starts = new int[n + 1];
@@ -114,11 +153,16 @@ final class CpuAttention {
             if (i == 0
                     || sequences[i] != sequences[i - 1]
                     || positions[i] <= positions[i - 1]
-                    || i - starts[runs - 1] == most) {
+                    || i - starts[runs - 1] == most
+                    || (alike && codedBefore(i) != codedBefore(i - 1))) {
                 starts[runs++] = i;
             }
         }
         starts[runs] = n;
+    }
+
+    private int codedBefore(int token) {
+        return caches[sequences[token]].precision().codedBefore(positions[token]);
     }
 
     /** Counts spans and makes room for their results; false if there is nothing to divide, or too much. */

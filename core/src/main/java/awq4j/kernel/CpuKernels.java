@@ -251,6 +251,13 @@ final class CpuKernels implements Kernels {
                     "attend",
                     () -> shape.kvHeads() + " kv heads of " + shape.headDim() + ", cache " + cache);
         }
+        for (int i = 0; i < positions.length; i++) {
+            int position = positions[i];
+            expect(
+                    own(caches[sequences[i]]).answers(position),
+                    "attend",
+                    () -> "position " + position + " needs float16 that the 4-bit cache has forgotten");
+        }
         attention.attend(q.values(), shape, positions, sequences, caches, to.values());
     }
 

@@ -24,7 +24,7 @@ public final class CpuKvBuffer implements KvBuffer {
     private final Memory memory;
 
     /** The numbers, in one of the stored precisions. */
-    public sealed interface Memory {
+    public sealed interface Memory permits Memory.Floats, Memory.Halves, Memory.Bytes, FourBitKv {
         /** As computed. */
         record Floats(float[] keys, float[] values) implements Memory {}
 
@@ -61,6 +61,7 @@ public final class CpuKvBuffer implements KvBuffer {
             case I8 ->
                 new Memory.Bytes(
                         new byte[size + PADDING], new byte[size + PADDING], new float[scales], new float[scales]);
+            case I4 -> new FourBitKv(capacity, kvHeads, headDim, block);
         };
     }
 
@@ -91,6 +92,7 @@ public final class CpuKvBuffer implements KvBuffer {
             case Memory.Halves halves -> 2L * Short.BYTES * halves.keys().length;
             case Memory.Bytes bytes ->
                 2L * (bytes.keys().length - PADDING) + 2L * Float.BYTES * bytes.keyScales().length;
+            case FourBitKv codes -> codes.sizeBytes();
         };
     }
 
@@ -109,28 +111,63 @@ public final class CpuKvBuffer implements KvBuffer {
         return (kvHead * blocks + index) * block;
     }
 
-    /** One feature of a key. */
+    /** One feature of a key, as the query at its own position reads it. */
     public float key(int position, int kvHead, int d) {
-        int at = blockStart(position / block, kvHead) + d * block + position % block;
+        return key(position, kvHead, d, position);
+    }
+
+    /**
+     * One feature of a key.
+     *
+     * @param query position of the query that reads it
+     */
+    public float key(int position, int kvHead, int d, int query) {
         return switch (memory) {
-            case Memory.Floats floats -> floats.keys()[at];
-            case Memory.Halves halves -> Float.float16ToFloat(halves.keys()[at]);
-            case Memory.Bytes bytes -> bytes.keys()[at] * bytes.keyScales()[scalePlace(position, kvHead)];
+            case Memory.Floats floats -> floats.keys()[keyPlace(position, kvHead, d)];
+            case Memory.Halves halves -> Float.float16ToFloat(halves.keys()[keyPlace(position, kvHead, d)]);
+            case Memory.Bytes bytes ->
+                bytes.keys()[keyPlace(position, kvHead, d)] * bytes.keyScales()[scalePlace(position, kvHead)];
+            case FourBitKv codes -> codes.key(position, kvHead, d, position < precision.codedBefore(query));
         };
     }
 
-    /** One feature of a value. */
+    private int keyPlace(int position, int kvHead, int d) {
+        return blockStart(position / block, kvHead) + d * block + position % block;
+    }
+
+    /** One feature of a value, as the query at its own position reads it. */
     public float value(int position, int kvHead, int d) {
-        int at = blockStart(position / block, kvHead) + (d / block * block + position % block) * block + d % block;
+        return value(position, kvHead, d, position);
+    }
+
+    /**
+     * One feature of a value.
+     *
+     * @param query position of the query that reads it
+     */
+    public float value(int position, int kvHead, int d, int query) {
         return switch (memory) {
-            case Memory.Floats floats -> floats.values()[at];
-            case Memory.Halves halves -> Float.float16ToFloat(halves.values()[at]);
-            case Memory.Bytes bytes -> bytes.values()[at] * bytes.valueScales()[scalePlace(position, kvHead)];
+            case Memory.Floats floats -> floats.values()[valuePlace(position, kvHead, d)];
+            case Memory.Halves halves -> Float.float16ToFloat(halves.values()[valuePlace(position, kvHead, d)]);
+            case Memory.Bytes bytes ->
+                bytes.values()[valuePlace(position, kvHead, d)] * bytes.valueScales()[scalePlace(position, kvHead)];
+            case FourBitKv codes -> codes.value(position, kvHead, d, position < precision.codedBefore(query));
         };
+    }
+
+    private int valuePlace(int position, int kvHead, int d) {
+        return blockStart(position / block, kvHead) + (d / block * block + position % block) * block + d % block;
     }
 
     private int scalePlace(int position, int kvHead) {
         return scaleStart(position / block, kvHead) + position % block;
+    }
+
+    /**
+     * Whether the query at a position can be answered: float16 that only earlier queries read may be forgotten.
+     */
+    boolean answers(int query) {
+        return !(memory instanceof FourBitKv codes) || precision.codedBefore(query) >= codes.base();
     }
 
     /** Stores one head's key and value at a position. */
@@ -160,6 +197,7 @@ public final class CpuKvBuffer implements KvBuffer {
                 keyScales[scale] = round(keys, at, k, key, block, block * block);
                 valueScales[scale] = round(values, at, v, value, 1, block * block);
             }
+            case FourBitKv codes -> codes.store(position, kvHead, keys, values, at);
         }
     }
 
@@ -198,26 +236,40 @@ public final class CpuKvBuffer implements KvBuffer {
                 || filled > Math.min(capacity, from.capacity)) {
             throw new IllegalArgumentException("copyKv: " + filled + " positions from " + from + " to " + this);
         }
-        int filledBlocks = (filled + block - 1) / block;
+        if (from.memory instanceof FourBitKv source && memory instanceof FourBitKv own) {
+            own.copyFrom(source, filled);
+        } else {
+            copyFrom(from, 0, 0, filled);
+        }
+    }
+
+    /**
+     * Takes over a stretch of positions, whole blocks; perhaps of itself. Not of 4-bit codes.
+     *
+     * @param at first position there, a multiple of the block
+     * @param to first position here, a multiple of the block
+     */
+    void copyFrom(CpuKvBuffer from, int at, int to, int positions) {
+        int size = (positions + block - 1) / block * blockSize;
+        int scales = (positions + block - 1) / block * block;
         for (int h = 0; h < kvHeads; h++) {
-            int at = from.blockStart(0, h);
-            int to = blockStart(0, h);
-            int size = filledBlocks * blockSize;
+            int source = from.blockStart(at / block, h);
+            int target = blockStart(to / block, h);
             if (from.memory instanceof Memory.Floats(var keys, var values)
                     && memory instanceof Memory.Floats(var ownKeys, var ownValues)) {
-                System.arraycopy(keys, at, ownKeys, to, size);
-                System.arraycopy(values, at, ownValues, to, size);
+                System.arraycopy(keys, source, ownKeys, target, size);
+                System.arraycopy(values, source, ownValues, target, size);
             } else if (from.memory instanceof Memory.Halves(var keys, var values)
                     && memory instanceof Memory.Halves(var ownKeys, var ownValues)) {
-                System.arraycopy(keys, at, ownKeys, to, size);
-                System.arraycopy(values, at, ownValues, to, size);
-            } else if (from.memory instanceof Memory.Bytes source && memory instanceof Memory.Bytes own) {
-                System.arraycopy(source.keys(), at, own.keys(), to, size);
-                System.arraycopy(source.values(), at, own.values(), to, size);
-                int scales = filledBlocks * block;
-                System.arraycopy(source.keyScales(), from.scaleStart(0, h), own.keyScales(), scaleStart(0, h), scales);
-                System.arraycopy(
-                        source.valueScales(), from.scaleStart(0, h), own.valueScales(), scaleStart(0, h), scales);
+                System.arraycopy(keys, source, ownKeys, target, size);
+                System.arraycopy(values, source, ownValues, target, size);
+            } else if (from.memory instanceof Memory.Bytes bytes && memory instanceof Memory.Bytes own) {
+                System.arraycopy(bytes.keys(), source, own.keys(), target, size);
+                System.arraycopy(bytes.values(), source, own.values(), target, size);
+                int scale = from.scaleStart(at / block, h);
+                int ownScale = scaleStart(to / block, h);
+                System.arraycopy(bytes.keyScales(), scale, own.keyScales(), ownScale, scales);
+                System.arraycopy(bytes.valueScales(), scale, own.valueScales(), ownScale, scales);
             }
         }
     }

@@ -96,7 +96,8 @@ public interface RowKernels {
      *
      * @param queries [tokens, heads * headDim]
      * @param positions of all tokens
-     * @param from first token of this call; those to before {@code to} have ascending positions
+     * @param from first token of this call; those to before {@code to} have ascending positions, and all read the same
+     *     positions as codes if the cache has {@link KvBuffer.KvPrecision#I4}
      * @param out [tokens, heads * headDim]
      */
     void attend(

@@ -282,4 +282,70 @@ public abstract class AttentionContract {
             assertThat(BackendContract.contents(backend, out, 1)).containsExactly(expected);
         }
     }
+
+    @Test
+    void fourBitsWithWindowsSlopesAndSharedHeads() {
+        assertAttention(new AttentionShape(4, 4, 64, 0.12f, 0, null), 310, 90, KvPrecision.I4);
+        assertAttention(new AttentionShape(8, 2, 40, 0.2f, 0, null), 310, 90, KvPrecision.I4);
+        for (int window : new int[] {1, 100, 170, 250}) {
+            assertAttention(new AttentionShape(4, 1, 32, 0.2f, window, null), 330, 70, KvPrecision.I4);
+        }
+        float[] slopes = {0.5f, 0.01f, 0.125f};
+        assertAttention(new AttentionShape(3, 3, 20, 0.2f, 0, slopes), 310, 40, KvPrecision.I4);
+        assertAttention(new AttentionShape(3, 1, 20, 0.2f, 200, 3, slopes), 310, 40, KvPrecision.I4);
+    }
+
+    @Test
+    void fourBitsAreTheSameInAnyPieces() {
+        int length = 600;
+        var shape = new AttentionShape(4, 2, 40, 0.3f, 0, null);
+        float[] keys = Samples.floats(SEED, length * 80);
+        float[] values = Samples.floats(SEED + 1, length * 80);
+        float[] queries = Samples.floats(SEED + 2, length * 160);
+        float[] together = inPieces(shape, keys, values, queries, length, length);
+        for (int piece : new int[] {1, 7, 32, 100, 300}) {
+            assertThat(inPieces(shape, keys, values, queries, length, piece))
+                    .as("pieces of %d, seed %d", piece, SEED)
+                    .containsExactly(together);
+        }
+    }
+
+    /** What all tokens of a text see that comes in pieces, into a cache that grows. */
+    private float[] inPieces(
+            AttentionShape shape, float[] keys, float[] values, float[] queries, int length, int piece) {
+        int width = shape.kvHeads() * shape.headDim();
+        int queryWidth = shape.heads() * shape.headDim();
+        float[] all = new float[length * queryWidth];
+        KvBuffer[] caches = {backend.allocateKv(200, shape.kvHeads(), shape.headDim(), KvPrecision.I4)};
+        for (int from = 0; from < length; from += piece) {
+            int to = Math.min(length, from + piece);
+            if (to > caches[0].capacity()) {
+                KvBuffer larger =
+                        backend.allocateKv(Math.max(to, 400), shape.kvHeads(), shape.headDim(), KvPrecision.I4);
+                backend.copyKv(caches[0], larger, from);
+                caches[0] = larger;
+            }
+            int[] positions = IntStream.range(from, to).toArray();
+            int n = to - from;
+            backend.kernels()
+                    .store(
+                            BackendContract.matrix(backend, Arrays.copyOfRange(keys, from * width, to * width), n),
+                            BackendContract.matrix(backend, Arrays.copyOfRange(values, from * width, to * width), n),
+                            positions,
+                            new int[n],
+                            caches);
+            Buffer out = BackendContract.fenced(backend, n, queryWidth);
+            float[] asking = Arrays.copyOfRange(queries, from * queryWidth, to * queryWidth);
+            backend.kernels()
+                    .attend(
+                            BackendContract.matrix(backend, asking, n),
+                            shape,
+                            positions,
+                            new int[n],
+                            caches,
+                            out.view(n));
+            System.arraycopy(BackendContract.contents(backend, out, n), 0, all, from * queryWidth, n * queryWidth);
+        }
+        return all;
+    }
 }

@@ -14,7 +14,7 @@ import java.util.Arrays;
 import java.util.Optional;
 
 /**
- * A model folder that is open for measuring: keys and values in float32, so that nothing but the weights is measured.
+ * A model folder that is open for measuring: keys and values in float32 unless it is their precision that is measured.
  * Serves one caller at a time; closing it leaves the backend open.
  */
 public final class MeasuredModel implements AutoCloseable {
@@ -25,30 +25,37 @@ public final class MeasuredModel implements AutoCloseable {
     private final Transformer transformer;
     private final TransformerPredictor predictor;
 
-    private MeasuredModel(Path folder, Checkpoint checkpoint, Optional<PackedFile> packed, Backend backend) {
+    private MeasuredModel(
+            Path folder, Checkpoint checkpoint, Optional<PackedFile> packed, Backend backend, KvPrecision kv) {
         this.folder = folder;
         this.checkpoint = checkpoint;
         this.packed = packed;
         tokenizer = Tokenizer.open(folder);
         transformer =
                 Transformer.open(backend, Families.spec(checkpoint), checkpoint, packed, Transformer.DEFAULT_CHUNK);
-        predictor = new TransformerPredictor(transformer, KvPrecision.F32);
+        predictor = new TransformerPredictor(transformer, kv);
+    }
+
+    /** {@link #open(Path, Backend, KvPrecision)} with keys and values in float32. */
+    public static MeasuredModel open(Path model, Backend backend) {
+        return open(model, backend, KvPrecision.F32);
     }
 
     /**
      * Opens a model folder or a GGUF file; packed weights in it are used if they fit.
      *
      * @param backend runs it; may run other models in turn
+     * @param kv how keys and values are kept
      * @throws awq4j.format.MalformedFileException if the folder or a file in it is not what it should be
      * @throws awq4j.format.UnsupportedModelException if it is fine and not supported
      */
-    public static MeasuredModel open(Path model, Backend backend) {
+    public static MeasuredModel open(Path model, Backend backend, KvPrecision kv) {
         Path folder = Checkpoints.located(model);
         Checkpoint checkpoint = Checkpoints.open(folder);
         Optional<PackedFile> packed = Optional.empty();
         try {
             packed = PackedModel.beside(checkpoint, backend);
-            return new MeasuredModel(Checkpoints.folder(folder), checkpoint, packed, backend);
+            return new MeasuredModel(Checkpoints.folder(folder), checkpoint, packed, backend, kv);
         } catch (RuntimeException | Error e) {
             packed.ifPresent(PackedFile::close);
             checkpoint.close();

@@ -170,7 +170,7 @@ public final class ScalarRowKernels implements RowKernels {
                     weights[p] = score + slope * (p - position);
                 }
                 softmax(weights, first, position + 1);
-                average(weights, first, position + 1, cache, kvHead, out, at);
+                average(weights, first, position, cache, kvHead, out, at);
             }
         }
     }
@@ -187,7 +187,7 @@ public final class ScalarRowKernels implements RowKernels {
         for (int p = first; p <= last; p++) {
             double sum = 0;
             for (int d = 0; d < shape.headDim(); d++) {
-                sum += (double) queries[at + d] * cache.key(p, kvHead, d);
+                sum += (double) queries[at + d] * cache.key(p, kvHead, d, last);
             }
             scores[p] = (float) (sum * shape.scale());
         }
@@ -209,11 +209,12 @@ public final class ScalarRowKernels implements RowKernels {
         }
     }
 
-    private static void average(float[] weights, int from, int to, CpuKvBuffer cache, int kvHead, float[] out, int at) {
+    private static void average(
+            float[] weights, int first, int last, CpuKvBuffer cache, int kvHead, float[] out, int at) {
         for (int d = 0; d < cache.headDim(); d++) {
             double sum = 0;
-            for (int p = from; p < to; p++) {
-                sum += (double) weights[p] * cache.value(p, kvHead, d);
+            for (int p = first; p <= last; p++) {
+                sum += (double) weights[p] * cache.value(p, kvHead, d, last);
             }
             out[at + d] = (float) sum;
         }

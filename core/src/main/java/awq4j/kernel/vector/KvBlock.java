@@ -2,6 +2,7 @@ package awq4j.kernel.vector;
 
 import awq4j.kernel.CpuKvBuffer;
 import awq4j.kernel.CpuKvBuffer.Memory;
+import awq4j.kernel.FourBitKv;
 import jdk.incubator.vector.ByteVector;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.VectorOperators;
@@ -15,7 +16,7 @@ final class KvBlock {
     private static final int PAIR = Lanes.PAIR;
 
     /** As many bytes as there are floats in a vector, or 8 if that is fewer: then the rest is not looked at. */
-    private static final VectorSpecies<Byte> B =
+    static final VectorSpecies<Byte> B =
             VectorSpecies.of(byte.class, VectorShape.forBitSize(Math.max(64, Lanes.COUNT * Byte.SIZE)));
 
     private static final float[] EMPTY = {};
@@ -33,8 +34,12 @@ final class KvBlock {
 
     KvBlock() {}
 
-    /** Makes it a block of keys, [headDim, PAIR positions]. */
-    void keys(CpuKvBuffer cache, int index, int kvHead) {
+    /**
+     * Makes it a block of keys, [headDim, PAIR positions].
+     *
+     * @param coded first position that is not read as codes
+     */
+    void keys(CpuKvBuffer cache, int index, int kvHead, int coded) {
         int start = cache.blockStart(index, kvHead);
         int size = cache.headDim() * PAIR;
         switch (cache.memory()) {
@@ -42,11 +47,18 @@ final class KvBlock {
             case Memory.Halves memory -> halves(memory.keys(), start, size);
             case Memory.Bytes memory ->
                 keys(memory.keys(), start, memory.keyScales(), cache.scaleStart(index, kvHead), room(size), size);
+            case FourBitKv memory
+            when index * PAIR >= coded -> keys(memory.recent(), index - memory.base() / PAIR, kvHead, 0);
+            case FourBitKv memory -> FourBitKvBlock.keys(memory, index, kvHead, room(size), cache.headDim());
         }
     }
 
-    /** Makes it a block of values, [headDim / PAIR, PAIR positions, PAIR]. */
-    void values(CpuKvBuffer cache, int index, int kvHead) {
+    /**
+     * Makes it a block of values, [headDim / PAIR, PAIR positions, PAIR].
+     *
+     * @param coded first position that is not read as codes
+     */
+    void values(CpuKvBuffer cache, int index, int kvHead, int coded) {
         int start = cache.blockStart(index, kvHead);
         int size = (cache.headDim() + PAIR - 1) / PAIR * PAIR * PAIR;
         switch (cache.memory()) {
@@ -54,6 +66,10 @@ final class KvBlock {
             case Memory.Halves memory -> halves(memory.values(), start, size);
             case Memory.Bytes memory ->
                 values(memory.values(), start, memory.valueScales(), cache.scaleStart(index, kvHead), room(size), size);
+            case FourBitKv memory
+            when index * PAIR >= coded -> values(memory.recent(), index - memory.base() / PAIR, kvHead, 0);
+            case FourBitKv memory ->
+                FourBitKvBlock.values(memory, index, kvHead, room(size), (cache.headDim() + PAIR - 1) / PAIR);
         }
     }
 

@@ -208,12 +208,13 @@ final class TiledAttention {
     private void span(CpuKvBuffer cache, int span, float[] state, int at) {
         int start = Math.max(span * SPAN, lowest(0) / PAIR * PAIR);
         int end = Math.min((span + 1) * SPAN, position[rows - 1] + 1);
+        int coded = cache.precision().codedBefore(position[0]); // of all rows
         Arrays.fill(state, at, at + most, 0);
         Arrays.fill(state, at + most, at + total, Float.NEGATIVE_INFINITY);
         Arrays.fill(state, at + total, at + total + padded(rows, PAIR), 0);
         Arrays.fill(weights, 0, height * STRIDE, 0);
         for (int p = start; p < end; p += PAIR) {
-            block.keys(cache, p / PAIR, kvHead);
+            block.keys(cache, p / PAIR, kvHead, coded);
             score(p);
         }
         for (int group = 0; group < rows; group += ROWS) {
@@ -224,7 +225,7 @@ final class TiledAttention {
             }
         }
         for (int p = start; p < end; p += PAIR) {
-            block.values(cache, p / PAIR, kvHead);
+            block.values(cache, p / PAIR, kvHead, coded);
             average(p, Math.min(PAIR, end - p), state, at);
         }
         block.release();

@@ -6,7 +6,6 @@ import awq4j.format.Checkpoint;
 import awq4j.format.packed.PackedFile;
 import awq4j.kernel.CpuBackend;
 import awq4j.kernel.CpuOptions;
-import awq4j.kernel.KvBuffer;
 import awq4j.kernel.MachineCeilings;
 import awq4j.model.BlockSpec;
 import awq4j.model.PackedModel;
@@ -243,21 +242,18 @@ public final class SpeedMeasurement {
         }
     }
 
-    /** Mean over the reply, of all layers. Sizes come from the backend: it knows what a position takes. */
+    /** Mean over the reply, of all layers. */
     private double kvBytes() {
         double sum = 0;
-        int sample = 256;
         for (BlockSpec block : transformer.spec().blocks()) {
             var shape = block.attention().shape();
-            KvBuffer kv = backend.allocateKv(sample, shape.kvHeads(), shape.headDim(), settings.kv());
-            int most = shape.window() == 0 ? Integer.MAX_VALUE : shape.window();
-            double positions = 0;
             for (int i = 0; i < settings.replyTokens(); i++) {
-                positions += Math.min(most, Math.max(1, settings.depth()) + i + 1);
+                int query = Math.max(1, settings.depth()) + i;
+                int first = shape.window() == 0 ? 0 : Math.max(0, query - shape.window() + 1);
+                sum += 2.0 * shape.kvHeads() * settings.kv().bytesRead(first, query, shape.headDim());
             }
-            sum += positions / settings.replyTokens() * kv.sizeBytes() / sample;
         }
-        return sum;
+        return sum / settings.replyTokens();
     }
 
     /** At least as much as a token reads, if there is so much memory. */
