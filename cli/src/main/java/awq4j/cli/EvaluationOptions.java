@@ -15,7 +15,7 @@ final class EvaluationOptions {
             names = "--precision",
             paramLabel = "TYPE",
             defaultValue = "w4a16",
-            description = "w4a16 (default) is exact; w4a8 measures what rounding activations to 8 bits costs.")
+            description = "w4a16 (default) is exact; w4a8 and w8a8 measure what rounding activations to 8 bits costs.")
     private Precision precision = Precision.W4A16;
 
     @Option(

@@ -99,6 +99,7 @@ final class QuantizeCommand implements Callable<Integer> {
             Awq.Settings awq = scheme.awq(Awq.Settings.DEFAULT);
             switch (method) {
                 case RTN -> run(source, chosen, MethodChoice.rtn(), null);
+                case SMOOTHQUANT -> run(source, chosen, scheme.smoothQuant(), calibration(source));
                 case AWQ -> run(source, chosen, MethodChoice.awq(awq), calibration(source));
                 case GPTQ, AWQ_GPTQ -> {
                     var before = method.scales() ? awq : null;
@@ -131,8 +132,11 @@ final class QuantizeCommand implements Callable<Integer> {
             throw common.wrongUsage("--method " + method + " searches nothing: --recipe-out, --scaling, --no-clip,"
                     + " --search-tokens and --route-all-experts go with awq");
         }
-        if (!looks && scheme.expertTokensGiven()) {
-            throw common.wrongUsage("--method rtn searches nothing: --expert-tokens goes with awq and gptq");
+        if (recipe == null && method != SchemeOptions.Method.SMOOTHQUANT && scheme.alphaGiven()) {
+            throw common.wrongUsage("--method " + method + " smooths nothing: --alpha goes with smoothquant");
+        }
+        if ((!looks || method == SchemeOptions.Method.SMOOTHQUANT) && scheme.expertTokensGiven()) {
+            throw common.wrongUsage("--method " + method + " searches nothing: --expert-tokens goes with awq and gptq");
         }
         if (recipe == null && !method.corrects() && scheme.correctionSettingsGiven()) {
             throw common.wrongUsage("--method " + method
@@ -148,6 +152,7 @@ final class QuantizeCommand implements Callable<Integer> {
         scheme.over(scheme.standard()); // numbers that make no sense are wrong usage, whatever the model is
         scheme.awq(Awq.Settings.DEFAULT);
         scheme.gptq();
+        scheme.smoothQuant();
         kernels.cpu();
     }
 

@@ -5,6 +5,7 @@ import awq4j.quant.Gptq;
 import awq4j.quant.QuantScheme;
 import awq4j.quant.QuantScheme.Range;
 import awq4j.quant.Scaling;
+import awq4j.quant.checkpoint.MethodChoice;
 import java.util.Locale;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.ITypeConverter;
@@ -25,7 +26,8 @@ final class SchemeOptions {
             paramLabel = "NAME",
             description =
                     "awq (default): scales and clips found on calibration text; gptq: errors of one column made up for in"
-                            + " the next; awq+gptq: both; rtn: plain rounding, in seconds.",
+                            + " the next; awq+gptq: both; smoothquant: 8 bits for weights that meet rounded activations"
+                            + " (run --precision w8a8); rtn: plain rounding, in seconds.",
             converter = MethodConverter.class)
     private @Nullable Method method;
 
@@ -101,11 +103,19 @@ final class SchemeOptions {
     @Option(names = "--static-groups", description = "gptq: find scales and zeros before anything is rounded.")
     private boolean staticGroups;
 
+    @Option(
+            names = "--alpha",
+            paramLabel = "SHARE",
+            description =
+                    "smoothquant: how much of the range of activations goes into the weights, 0 to 1, default 0.5.")
+    private @Nullable Double alpha;
+
     /** Methods by the names of the command line. */
     enum Method {
         AWQ("awq"),
         GPTQ("gptq"),
         AWQ_GPTQ("awq+gptq"),
+        SMOOTHQUANT("smoothquant"),
         RTN("rtn");
 
         private final String label;
@@ -137,7 +147,7 @@ final class SchemeOptions {
                     return method;
                 }
             }
-            throw new TypeConversionException("expected awq, gptq, awq+gptq or rtn, was '" + value + "'");
+            throw new TypeConversionException("expected awq, gptq, awq+gptq, smoothquant or rtn, was '" + value + "'");
         }
     }
 
@@ -162,7 +172,11 @@ final class SchemeOptions {
 
     /** Whether something was said about how to search. */
     boolean searchWasChosen() {
-        return method != null || searchSettingsGiven() || expertTokens != null || correctionSettingsGiven();
+        return method != null
+                || alpha != null
+                || searchSettingsGiven()
+                || expertTokens != null
+                || correctionSettingsGiven();
     }
 
     /** Whether something was said that only AWQ understands. */
@@ -184,8 +198,28 @@ final class SchemeOptions {
         return expertTokens != null;
     }
 
-    /** What is quantized to if nothing is said: GPTQ's groups contain zero, as its reference has it. */
+    /** Whether something was said that only SmoothQuant understands. */
+    boolean alphaGiven() {
+        return alpha != null;
+    }
+
+    /** What was asked for of SmoothQuant. */
+    MethodChoice smoothQuant() {
+        try {
+            return MethodChoice.smoothQuant(alpha == null ? 0.5 : alpha);
+        } catch (IllegalArgumentException e) {
+            throw wrong(e);
+        }
+    }
+
+    /**
+     * What is quantized to if nothing is said: GPTQ's groups contain zero, as its reference has it; SmoothQuant's weights
+     * have 8 bits and a scale for each output channel.
+     */
     QuantScheme standard() {
+        if (method() == Method.SMOOTHQUANT) {
+            return new QuantScheme(8, QuantScheme.WHOLE_ROW, true, Range.REFERENCE);
+        }
         QuantScheme common = QuantScheme.INT4_G128;
         return method().corrects()
                 ? new QuantScheme(common.bits(), common.groupSize(), common.symmetric(), Range.INCLUDE_ZERO)

@@ -91,11 +91,16 @@ class QuantizeCommandTest {
                     --method rtn --route-all-experts | --method rtn searches nothing
                     --expert-tokens 0 | --expert-tokens must be positive, was 0
                     --recipe r --calibration t | --recipe looks at no text
-                    --method obq | expected awq, gptq, awq+gptq or rtn, was 'obq'
+                    --method obq | expected awq, gptq, awq+gptq, smoothquant or rtn, was 'obq'
                     --method gptq --damping 2 | --damping must be in [0, 1], was 2.0
                     --method gptq --scaling duo | --method gptq searches nothing
                     --method awq+gptq --recipe-out r | --method awq+gptq: its codes do not follow from a recipe
                     --act-order | --method awq corrects nothing
+                    --alpha 0.3 | --method awq smooths nothing
+                    --method smoothquant --alpha 2 | --alpha must be in [0, 1], was 2.0
+                    --method smoothquant --scaling duo | --method smoothquant searches nothing
+                    --method smoothquant --expert-tokens 5 | --method smoothquant searches nothing
+                    --recipe r --alpha 0.5 | --recipe has been found already
                     --method rtn --expert-tokens 5 | --method rtn searches nothing
                     --recipe r --damping 0.1 | --recipe has been found already
                     --threads -1 | --threads must be in [0, 1024], was -1

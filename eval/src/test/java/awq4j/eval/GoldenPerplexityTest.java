@@ -71,6 +71,24 @@ class GoldenPerplexityTest {
         assertThat(Math.abs(rounded / exact - 1)).isLessThan(ROUNDING).isPositive();
     }
 
+    /** Weights and activations in 8 bits; what rounding the activations costs, and both together. */
+    @ParameterizedTest
+    @CsvSource({"llama_tiny, 29.001", "opt_tiny, 43.996"})
+    void smoothedModelsLoseLittleInEightBits(String name, double plain) {
+        Path out = folder.resolve(name);
+        CheckpointQuantizer.run(QuantizeSettings.of(
+                GOLDEN.resolve(name),
+                out,
+                new QuantScheme(8, QuantScheme.WHOLE_ROW, true, QuantScheme.Range.REFERENCE),
+                MethodChoice.smoothQuant(0.5),
+                Calibration.ofTokens(rows(name, "calib_ids"))));
+        double exact = measure(name, out, Precision.W4A16).perplexity().value();
+        double rounded = measure(name, out, Precision.W8A8).perplexity().value();
+        assertThat(rounded).as("activations were rounded").isNotEqualTo(exact);
+        assertThat(Math.abs(rounded / exact - 1)).isLessThan(ROUNDING);
+        assertThat(rounded).isCloseTo(plain, withinPercentage(1));
+    }
+
     /** By our own search, calibrated on the model's calibration tokens. */
     private Path quantized(String name) {
         Path out = folder.resolve(name);

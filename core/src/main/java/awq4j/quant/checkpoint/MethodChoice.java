@@ -6,6 +6,7 @@ import awq4j.quant.FromRecipe;
 import awq4j.quant.Gptq;
 import awq4j.quant.QuantMethod;
 import awq4j.quant.Rtn;
+import awq4j.quant.SmoothQuant;
 import java.util.Locale;
 import java.util.Map;
 import java.util.SortedMap;
@@ -98,6 +99,17 @@ public record MethodChoice(
                 runner -> awq == null
                         ? new Gptq(runner, settings)
                         : Gptq.after(awq.method().apply(runner), runner, settings));
+    }
+
+    /**
+     * SmoothQuant, for weights that meet rounded activations.
+     *
+     * @param alpha migration strength, 0 to 1
+     * @throws IllegalArgumentException if it is not
+     */
+    public static MethodChoice smoothQuant(double alpha) {
+        var method = new SmoothQuant(alpha);
+        return of(method.name(), true, Map.of("alpha", Double.toString(alpha)), runner -> method);
     }
 
     /** Carries out a recipe; needs no calibration. The recipe must stay open. */
