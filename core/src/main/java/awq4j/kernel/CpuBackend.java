@@ -1,5 +1,6 @@
 package awq4j.kernel;
 
+import awq4j.kernel.CpuOptions.Arithmetic;
 import awq4j.kernel.KvBuffer.KvPrecision;
 import awq4j.kernel.scalar.ScalarRowKernels;
 import awq4j.kernel.vector.VectorRowKernels;
@@ -79,6 +80,12 @@ public final class CpuBackend implements Backend {
 
     private static CpuBackend open(RowKernels rows, Precision precision, int threads) {
         return new CpuBackend(rows, precision, threads == 0 ? Cores.available() : threads);
+    }
+
+    /** A backend of its own with kernels of the same kind and as many threads, in a precision. */
+    public CpuBackend withPrecision(Precision other) {
+        Arithmetic kind = rows instanceof ScalarRowKernels ? Arithmetic.SCALAR : Arithmetic.VECTOR;
+        return open(new CpuOptions(kind, other, team.size()));
     }
 
     /**

@@ -5,8 +5,13 @@ import java.util.Optional;
 
 /** The studies that there are. */
 public final class Studies {
-    private static final List<Study> ALL =
-            List.of(MethodsStudy.STUDY, CalibrationSizeStudy.STUDY, DomainShiftStudy.STUDY, GridStudy.STUDY);
+    private static final List<Study> ALL = List.of(
+            MethodsStudy.STUDY,
+            CalibrationSizeStudy.STUDY,
+            DomainShiftStudy.STUDY,
+            GridStudy.STUDY,
+            KvStudy.STUDY,
+            ActivationsStudy.STUDY);
 
     private Studies() {}
 

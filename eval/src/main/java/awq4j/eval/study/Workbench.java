@@ -56,6 +56,7 @@ public final class Workbench {
     private final StudySettings settings;
     private final StudyWatch watch;
     private final BlockRunner runner;
+    private final Transformer plain;
     private final Predictor original;
     private final Windows text;
     private @Nullable CalibrationPass pass;
@@ -75,7 +76,8 @@ public final class Workbench {
         this.watch = watch;
         model = Families.spec(checkpoint);
         runner = new BlockRunner(backend, model);
-        original = predictor(Transformer.open(backend, model, checkpoint, Transformer.DEFAULT_CHUNK));
+        plain = Transformer.open(backend, model, checkpoint, Transformer.DEFAULT_CHUNK);
+        original = predictor(plain);
         text = windows(settings.text());
     }
 
@@ -117,6 +119,11 @@ public final class Workbench {
     /** The model at full precision. */
     public Predictor original() {
         return original;
+    }
+
+    /** The model at full precision with keys and values kept otherwise. */
+    public Predictor original(KvPrecision kv) {
+        return new TransformerPredictor(plain, kv);
     }
 
     /** The text that is measured on. */
