@@ -1,5 +1,8 @@
 package awq4j.quant;
 
+import awq4j.kernel.DoubleTile;
+import java.util.Arrays;
+import java.util.function.IntConsumer;
 import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
 
@@ -8,15 +11,29 @@ import org.jspecify.annotations.Nullable;
  * GPTQ walks along (Frantar et al., 2022, section 3.3).
  *
  * <p>The inverse itself is never formed. With the order of rows and columns reversed, H = L L^T gives H^-1 = L^-T L^-1,
- * and L^-1, reversed back, is U. That is half the arithmetic of factor, invert, factor again, and loses less. In double,
- * blocked; every row of a step and every strip of columns is one thread's, so results do not depend on their number.
+ * and L^-1, reversed back, is U. That is half the arithmetic of factor, invert, factor again, and loses less. In double;
+ * both steps halve the matrix until {@value #BASE} columns are left, so that nearly all of it is products of large
+ * parts. Results do not depend on the number of threads.
  */
-final class InverseFactor {
-    private static final int BLOCK = 64;
-    private static final int ROWS = 16;
-    private static final int WIDTH = 512;
+public final class InverseFactor {
+    /** A multiple of every tile's sides. */
+    private static final int BASE = 48;
 
-    private InverseFactor() {}
+    private static final int STRIP = 64;
+
+    private final double[] m;
+    private final int n;
+    private final TiledProduct product;
+
+    /** Inverses of the diagonal blocks of L, [BASE, BASE] each. */
+    private final double[][] inverses;
+
+    private InverseFactor(double[] h, int n, DoubleTile tile) {
+        this.m = h;
+        this.n = n;
+        this.product = new TiledProduct(tile, h, n);
+        this.inverses = new double[Math.ceilDiv(n, BASE)][];
+    }
 
     /**
      * Computes U.
@@ -24,122 +41,213 @@ final class InverseFactor {
      * @param h [n, n], symmetric; overwritten
      * @return [n, n], zeros below the diagonal; null if H is not positive definite
      */
-    static float @Nullable [] of(double[] h, int n) {
-        IntStream.range(0, n).parallel().forEach(row -> reverse(h, n, row));
-        if (!cholesky(h, n)) {
+    public static float @Nullable [] of(double[] h, int n) {
+        return of(h, n, DoubleTile.best());
+    }
+
+    /** The same with given tiles. */
+    static float @Nullable [] of(double[] h, int n, DoubleTile tile) {
+        var factor = new InverseFactor(h, n, tile);
+        IntStream.range(0, n).parallel().forEach(factor::reverse);
+        if (!factor.cholesky(0, n)) {
             return null;
         }
+        factor.invert(0, n);
         float[] u = new float[n * n];
-        IntStream.range(0, (n + BLOCK - 1) / BLOCK).parallel().forEach(strip -> invert(h, n, strip * BLOCK, u));
+        IntStream.range(0, n).parallel().forEach(row -> factor.write(row, u));
         return u;
     }
 
-    /** One row of the reversed matrix, into the lower triangle: what it is made of lies in the upper. */
-    private static void reverse(double[] h, int n, int row) {
-        for (int c = 0; c < row; c++) {
-            int from = (n - 1 - row) * n + n - 1 - c;
-            h[row * n + c] = h[from];
-        }
-        if (row < n - 1 - row) { // the diagonal is reversed in place, by its first half
-            double kept = h[row * n + row];
-            h[row * n + row] = h[(n - 1 - row) * n + n - 1 - row];
-            h[(n - 1 - row) * n + n - 1 - row] = kept;
+    /** Off the diagonal blocks the inversion left out a sign. */
+    private void write(int row, float[] u) {
+        int block = row / BASE * BASE;
+        for (int c = 0; c <= row; c++) {
+            double value = m[row * n + c];
+            u[(n - 1 - row) * n + n - 1 - c] = (float) (c < block ? -value : value);
         }
     }
 
-    /** L in the lower triangle, in place. */
-    private static boolean cholesky(double[] a, int n) {
-        double[] panel = new double[BLOCK * n];
-        for (int k = 0; k < n; k += BLOCK) {
-            int end = Math.min(n, k + BLOCK);
-            for (int i = k; i < end; i++) {
-                solveRow(a, n, k, i, i);
-                double pivot = a[i * n + i];
-                for (int p = k; p < i; p++) {
-                    pivot -= a[i * n + p] * a[i * n + p];
+    /** One row of the reversed matrix, into the lower triangle: what it is made of lies in the upper. */
+    private void reverse(int row) {
+        for (int c = 0; c < row; c++) {
+            int from = (n - 1 - row) * n + n - 1 - c;
+            m[row * n + c] = m[from];
+        }
+        if (row < n - 1 - row) { // the diagonal is reversed in place, by its first half
+            double kept = m[row * n + row];
+            m[row * n + row] = m[(n - 1 - row) * n + n - 1 - row];
+            m[(n - 1 - row) * n + n - 1 - row] = kept;
+        }
+    }
+
+    private static int half(int size) {
+        return Math.ceilDiv(size, 2 * BASE) * BASE;
+    }
+
+    private int at(int row, int column) {
+        return row * n + column;
+    }
+
+    /** L of the diagonal block [from, from + size), in place; false if there is none. */
+    private boolean cholesky(int from, int size) {
+        if (size <= BASE) {
+            return choleskyOfBase(from, size);
+        }
+        int half = half(size);
+        int next = from + half;
+        int left = size - half;
+        if (!cholesky(from, half)) {
+            return false;
+        }
+        solveTransposed(next, left, from, half);
+        product.subtract(at(next, next), left, left, at(next, from), at(next, from), half, true, true);
+        return cholesky(next, left);
+    }
+
+    private boolean choleskyOfBase(int from, int size) {
+        for (int i = 0; i < size; i++) {
+            for (int c = 0; c <= i; c++) {
+                double value = m[at(from + i, from + c)];
+                for (int p = 0; p < c; p++) {
+                    value -= m[at(from + i, from + p)] * m[at(from + c, from + p)];
                 }
-                if (!(pivot > 0) || Double.isInfinite(pivot)) {
+                if (c < i) {
+                    m[at(from + i, from + c)] = value / m[at(from + c, from + c)];
+                } else if (value > 0 && value < Double.POSITIVE_INFINITY) {
+                    m[at(from + i, from + i)] = Math.sqrt(value);
+                } else {
                     return false;
                 }
-                a[i * n + i] = Math.sqrt(pivot);
             }
-            int first = k;
-            IntStream.range(end, n).parallel().forEach(i -> {
-                solveRow(a, n, first, end, i);
-                for (int p = first; p < end; p++) {
-                    panel[(p - first) * n + i] = a[i * n + p];
-                }
-            });
-            IntStream.range(0, (n - end + ROWS - 1) / ROWS).parallel().forEach(chunk -> {
-                int from = end + chunk * ROWS;
-                int to = Math.min(n, from + ROWS);
-                for (int column = end; column < to; column += WIDTH) {
-                    for (int i = from; i < to; i++) {
-                        int stop = Math.min(column + WIDTH, i + 1);
-                        for (int p = first; p < end; p++) {
-                            subtract(a, i * n, a[i * n + p], panel, (p - first) * n, column, stop);
-                        }
-                    }
-                }
-            });
         }
+        double[] inverse = new double[BASE * BASE];
+        for (int i = 0; i < size; i++) {
+            inverse[i * BASE + i] = 1;
+            for (int p = 0; p < i; p++) {
+                subtract(inverse, i * BASE, m[at(from + i, from + p)], p * BASE, i);
+            }
+            for (int c = 0; c <= i; c++) {
+                inverse[i * BASE + c] /= m[at(from + i, from + i)];
+            }
+        }
+        inverses[from / BASE] = inverse;
         return true;
     }
 
-    /** Row i of L, columns [first, end), from those of the rows before. */
-    private static void solveRow(double[] a, int n, int first, int end, int i) {
-        for (int c = first; c < end; c++) {
-            double value = a[i * n + c];
-            for (int p = first; p < c; p++) {
-                value -= a[i * n + p] * a[c * n + p];
-            }
-            a[i * n + c] = value / a[c * n + c];
-        }
-    }
-
-    /** {@code a[to + c] -= factor * b[from + c]} for c in [column, stop). */
-    private static void subtract(double[] a, int to, double factor, double[] b, int from, int column, int stop) {
-        for (int c = column; c < stop; c++) {
-            a[to + c] -= factor * b[from + c];
-        }
-    }
-
-    /** Columns [column, column + BLOCK) of L^-1, by forward substitution, written to their reversed places in u. */
-    private static void invert(double[] l, int n, int column, float[] u) {
-        int width = Math.min(BLOCK, n - column);
-        double[] x = new double[(n - column) * width];
-        for (int from = column; from < n; from += ROWS) {
-            int to = Math.min(n, from + ROWS);
-            for (int p = column; p < from; p++) {
-                for (int i = from; i < to; i++) {
-                    subtractRow(x, (i - column) * width, l[i * n + p], (p - column) * width, width);
-                }
-            }
-            for (int i = from; i < to; i++) {
-                int at = (i - column) * width;
-                for (int p = from; p < i; p++) {
-                    subtractRow(x, at, l[i * n + p], (p - column) * width, width);
-                }
-                if (i < column + width) {
-                    x[at + i - column] += 1;
-                }
-                double pivot = l[i * n + i];
-                for (int c = 0; c < width; c++) {
-                    x[at + c] /= pivot;
-                }
-            }
-        }
-        for (int i = column; i < n; i++) {
-            int columns = Math.min(width, i - column + 1);
-            for (int c = 0; c < columns; c++) {
-                u[(n - 1 - i) * n + n - 1 - column - c] = (float) x[(i - column) * width + c];
-            }
-        }
-    }
-
-    private static void subtractRow(double[] x, int to, double factor, int from, int width) {
-        for (int c = 0; c < width; c++) {
+    /** {@code x[to + c] -= factor * x[from + c]} for c below {@code count}. */
+    private static void subtract(double[] x, int to, double factor, int from, int count) {
+        for (int c = 0; c < count; c++) {
             x[to + c] -= factor * x[from + c];
+        }
+    }
+
+    /** X L^T = B: {@code rows} rows from {@code row} on, columns and L from {@code from} on. */
+    private void solveTransposed(int row, int rows, int from, int size) {
+        if (size <= BASE) {
+            double[] inverse = inverses[from / BASE];
+            double[] transposed = new double[BASE * BASE];
+            for (int i = 0; i < BASE * BASE; i++) {
+                transposed[i % BASE * BASE + i / BASE] = inverse[i];
+            }
+            multiplyRows(row, rows, from, size, transposed);
+            return;
+        }
+        int half = half(size);
+        int next = from + half;
+        solveTransposed(row, rows, from, half);
+        product.subtract(at(row, next), rows, size - half, at(row, from), at(next, from), half, true, false);
+        solveTransposed(row, rows, next, size - half);
+    }
+
+    /** X L = B, likewise. */
+    private void solve(int row, int rows, int from, int size) {
+        if (size <= BASE) {
+            multiplyRows(row, rows, from, size, inverses[from / BASE]);
+            return;
+        }
+        int half = half(size);
+        int next = from + half;
+        solve(row, rows, next, size - half);
+        product.subtract(at(row, from), rows, half, at(row, next), at(next, from), size - half, false, false);
+        solve(row, rows, from, half);
+    }
+
+    /** Rows of a base's width, times a matrix [BASE, BASE]. */
+    private void multiplyRows(int row, int rows, int from, int size, double[] matrix) {
+        strips(rows, (first, end) -> {
+            double[] sums = new double[BASE];
+            for (int r = row + first; r < row + end; r++) {
+                Arrays.fill(sums, 0);
+                for (int p = 0; p < size; p++) {
+                    add(sums, m[at(r, from + p)], matrix, p * BASE);
+                }
+                System.arraycopy(sums, 0, m, at(r, from), size);
+            }
+        });
+    }
+
+    private static void add(double[] sums, double factor, double[] matrix, int from) {
+        for (int c = 0; c < BASE; c++) {
+            sums[c] += factor * matrix[from + c];
+        }
+    }
+
+    /** L X = B: rows and L from {@code from} on, {@code columns} columns from {@code column} on. */
+    private void solveBelow(int from, int size, int column, int columns) {
+        if (size <= BASE) {
+            double[] inverse = inverses[from / BASE];
+            strips(columns, (first, end) -> {
+                int width = end - first;
+                double[] x = new double[size * width];
+                for (int i = 0; i < size; i++) {
+                    for (int p = 0; p <= i; p++) {
+                        double factor = inverse[i * BASE + p];
+                        int source = at(from + p, column + first);
+                        for (int c = 0; c < width; c++) {
+                            x[i * width + c] += factor * m[source + c];
+                        }
+                    }
+                }
+                for (int i = 0; i < size; i++) {
+                    System.arraycopy(x, i * width, m, at(from + i, column + first), width);
+                }
+            });
+            return;
+        }
+        int half = half(size);
+        int next = from + half;
+        solveBelow(from, half, column, columns);
+        product.subtract(at(next, column), size - half, columns, at(next, from), at(from, column), half, false, false);
+        solveBelow(next, size - half, column, columns);
+    }
+
+    /** L^-1 of a diagonal block, in place but for the sign: of (A 0; B C) it is (A^-1 0; -C^-1 B A^-1, C^-1). */
+    private void invert(int from, int size) {
+        if (size <= BASE) {
+            for (int i = 0; i < size; i++) {
+                System.arraycopy(inverses[from / BASE], i * BASE, m, at(from + i, from), size);
+            }
+            return;
+        }
+        int half = half(size);
+        int next = from + half;
+        solveBelow(next, size - half, from, half);
+        solve(next, size - half, from, half);
+        invert(from, half);
+        invert(next, size - half);
+    }
+
+    private interface Strip {
+        void at(int from, int to);
+    }
+
+    private static void strips(int count, Strip work) {
+        int strips = Math.ceilDiv(count, STRIP);
+        IntConsumer each = i -> work.at(i * STRIP, Math.min(count, (i + 1) * STRIP));
+        if (strips == 1) {
+            each.accept(0);
+        } else {
+            IntStream.range(0, strips).parallel().forEach(each);
         }
     }
 }

@@ -3,8 +3,14 @@ package awq4j.quant;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
+import awq4j.kernel.DoubleTile;
+import awq4j.kernel.scalar.ScalarDoubleTile;
+import java.util.List;
 import java.util.Objects;
 import java.util.Random;
+import org.ejml.data.DMatrixRMaj;
+import org.ejml.dense.row.CommonOps_DDRM;
+import org.ejml.dense.row.factory.DecompositionFactory_DDRM;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -67,6 +73,29 @@ class InverseFactorTest {
         }
     }
 
+    /** Factor, invert, factor again, by EJML, which knows nothing of reversed orders; with each kind of tile. */
+    @ParameterizedTest
+    @ValueSource(ints = {1, 2, 5, 47, 48, 49, 96, 97, 145, 200, 333, 777})
+    void factorIsThatOfAnotherLibrary(int n) {
+        double[] h = positive(n);
+        var matrix = new DMatrixRMaj(n, n, true, h.clone());
+        var inverse = new DMatrixRMaj(n, n);
+        assertThat(CommonOps_DDRM.invert(matrix, inverse)).isTrue();
+        var cholesky = DecompositionFactory_DDRM.chol(n, false);
+        assertThat(cholesky.decompose(inverse)).isTrue();
+        DMatrixRMaj upper = cholesky.getT(null);
+        for (DoubleTile tile : List.of(DoubleTile.best(), new ScalarDoubleTile())) {
+            float[] u = Objects.requireNonNull(InverseFactor.of(h.clone(), n, tile));
+            for (int i = 0; i < n; i++) {
+                for (int j = 0; j < n; j++) {
+                    assertThat((double) u[i * n + j])
+                            .as("(%d, %d) of %d, %s", i, j, n, tile.getClass())
+                            .isCloseTo(j < i ? 0 : upper.get(i, j), within(1e-6 * upper.get(i, i)));
+                }
+            }
+        }
+    }
+
     /** Factor, invert by Gauss-Jordan, factor again: as the reference does it, in double. */
     @Test
     void factorIsTheCholeskyFactorOfTheInverse() {
@@ -98,6 +127,18 @@ class InverseFactorTest {
         assertThat(InverseFactor.of(new double[] {1, 2, 2, 1}, 2)).isNull();
         assertThat(InverseFactor.of(new double[] {Double.NaN}, 1)).isNull();
         assertThat(InverseFactor.of(new double[] {0}, 1)).isNull();
+    }
+
+    /** Late columns can spoil it as well, in every block. */
+    @ParameterizedTest
+    @ValueSource(ints = {0, 47, 48, 100, 299})
+    void oneNegativeDirectionIsFound(int at) {
+        int n = 300;
+        double[] h = new double[n * n];
+        for (int i = 0; i < n; i++) {
+            h[i * n + i] = i == at ? -1 : 2;
+        }
+        assertThat(InverseFactor.of(h, n)).isNull();
     }
 
     @Test
