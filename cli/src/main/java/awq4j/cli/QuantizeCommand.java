@@ -129,8 +129,9 @@ final class QuantizeCommand implements Callable<Integer> {
                     "--method " + method + ": its codes do not follow from a recipe; --recipe-out goes with awq");
         }
         if (recipe == null && !method.scales() && (recipeOut != null || scheme.searchSettingsGiven())) {
-            throw common.wrongUsage("--method " + method + " searches nothing: --recipe-out, --scaling, --no-clip,"
-                    + " --search-tokens and --route-all-experts go with awq");
+            throw common.wrongUsage(
+                    "--method " + method + " searches nothing: --recipe-out, --scaling, --objective, --no-clip,"
+                            + " --search-tokens and --route-all-experts go with awq");
         }
         if (recipe == null && method != SchemeOptions.Method.SMOOTHQUANT && scheme.alphaGiven()) {
             throw common.wrongUsage("--method " + method + " smooths nothing: --alpha goes with smoothquant");
@@ -142,6 +143,9 @@ final class QuantizeCommand implements Callable<Integer> {
             throw common.wrongUsage("--method " + method
                     + " corrects nothing: --damping, --act-order, --static-groups and --true-sequential go with gptq"
                     + " and awq+gptq");
+        }
+        if (scheme.searchTokensMeanNothing()) {
+            throw common.wrongUsage("--objective gram counts all tokens: --search-tokens goes with --objective module");
         }
         if (recipe == null && method == SchemeOptions.Method.AWQ && scheme.searchesRanges()) {
             throw common.wrongUsage(

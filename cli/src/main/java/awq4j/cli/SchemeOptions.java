@@ -2,6 +2,7 @@ package awq4j.cli;
 
 import awq4j.quant.Awq;
 import awq4j.quant.Gptq;
+import awq4j.quant.Objective;
 import awq4j.quant.QuantScheme;
 import awq4j.quant.QuantScheme.Range;
 import awq4j.quant.Scaling;
@@ -60,6 +61,14 @@ final class SchemeOptions {
             paramLabel = "KIND",
             description = "plain or duo: the scales that AWQ tries, llm-awq's or AutoAWQ's.")
     private @Nullable Scaling scaling;
+
+    @Option(
+            names = "--objective",
+            paramLabel = "KIND",
+            description =
+                    "module (default): scales that change least what attention and MLP put out, as llm-awq and AutoAWQ"
+                            + " do; gram: what the scaled linears put out, over all tokens by the Gram matrices of their inputs.")
+    private @Nullable Objective objective;
 
     @Option(names = "--no-clip", description = "Leave out AWQ's second search, that of clips.")
     private boolean noClip;
@@ -181,12 +190,17 @@ final class SchemeOptions {
 
     /** Whether something was said that only AWQ understands. */
     boolean searchSettingsGiven() {
-        return scaling != null || noClip || searchTokens != null || everyExpert;
+        return scaling != null || noClip || searchTokens != null || everyExpert || objective != null;
     }
 
     /** Whether something was said that only GPTQ understands. */
     boolean correctionSettingsGiven() {
         return damping != null || actOrder || staticGroups || trueSequential;
+    }
+
+    /** Whether a number of tokens was given to an objective that counts all. */
+    boolean searchTokensMeanNothing() {
+        return searchTokens != null && objective == Objective.GRAM;
     }
 
     /** Whether ranges are to be searched, group by group. */
@@ -262,7 +276,8 @@ final class SchemeOptions {
                     otherwise.clip() && !noClip,
                     searchTokens == null ? otherwise.searchTokens() : searchTokens,
                     expertTokens == null ? otherwise.expertTokens() : expertTokens,
-                    otherwise.everyExpert() || everyExpert);
+                    otherwise.everyExpert() || everyExpert,
+                    objective == null ? otherwise.objective() : objective);
         } catch (IllegalArgumentException e) {
             throw wrong(e);
         }

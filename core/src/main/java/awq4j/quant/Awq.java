@@ -35,8 +35,15 @@ public final class Awq implements QuantMethod {
      *     rounded plainly, scaled only as their block's norm asks
      * @param everyExpert whether experts see all calibration tokens, not only those that are sent to them. Then each is
      *     searched, by inputs that it seldom has; memory and time grow with the number of experts
+     * @param objective what scales are searched for; with {@link Objective#GRAM} all tokens count, for clips as well
      */
-    public record Settings(Scaling scaling, boolean clip, int searchTokens, int expertTokens, boolean everyExpert) {
+    public record Settings(
+            Scaling scaling,
+            boolean clip,
+            int searchTokens,
+            int expertTokens,
+            boolean everyExpert,
+            Objective objective) {
         /** Least tokens of an expert unless something else is said. */
         public static final int DEFAULT_EXPERT_TOKENS = 64;
 
@@ -58,9 +65,19 @@ public final class Awq implements QuantMethod {
             this(scaling, clip, searchTokens, DEFAULT_EXPERT_TOKENS, false);
         }
 
+        /** As the references search. */
+        public Settings(Scaling scaling, boolean clip, int searchTokens, int expertTokens, boolean everyExpert) {
+            this(scaling, clip, searchTokens, expertTokens, everyExpert, Objective.MODULE);
+        }
+
         /** With experts that see all tokens. */
         public Settings seeingEveryExpert() {
-            return new Settings(scaling, clip, searchTokens, expertTokens, true);
+            return new Settings(scaling, clip, searchTokens, expertTokens, true, objective);
+        }
+
+        /** With another objective. */
+        public Settings searching(Objective other) {
+            return new Settings(scaling, clip, searchTokens, expertTokens, everyExpert, other);
         }
     }
 
@@ -101,6 +118,11 @@ public final class Awq implements QuantMethod {
         return settings.everyExpert();
     }
 
+    @Override
+    public boolean statisticsSuffice() {
+        return settings.objective() == Objective.GRAM;
+    }
+
     /**
      * Every ratio of the grid rounds the group's linears and runs what the group looks at; every clip rounds once more,
      * and its error is a product with the Gram matrix of a group's inputs.
@@ -115,6 +137,11 @@ public final class Awq implements QuantMethod {
             double own = group.linears().stream().mapToLong(ParameterCount::of).sum();
             // a linear's own error may go over columns instead of tokens; a module's is given up when it cannot win
             int columns = group.linears().getFirst().columns();
+            if (statisticsSuffice()) { // half of a symmetric matrix
+                products += 0.5 * columns * ((double) tokens * columns + (ScaleSearch.STEPS * TRIED + 2) * own);
+                roundings += ScaleSearch.STEPS * TRIED * own;
+                continue;
+            }
             products += ScaleSearch.STEPS
                     * (group.inspect() == ScaleGroup.Inspect.LINEARS
                             ? own * Math.min(columns, searched)
@@ -193,7 +220,6 @@ public final class Awq implements QuantMethod {
                 TokenSubset.of(capture, settings.searchTokens()),
                 quantizer,
                 scaleSearch,
-                settings.clip(),
-                settings.expertTokens());
+                settings);
     }
 }

@@ -25,8 +25,7 @@ final class AwqBlock {
     private final TokenSubset subset;
     private final Quantizer quantizer;
     private final @Nullable ScaleSearch scaleSearch;
-    private final boolean clip;
-    private final int leastTokens;
+    private final Awq.Settings settings;
     private final BlockRounding rounding;
     private final Map<ScaleGroup, ScaleSearch.Found> found = new HashMap<>();
     private final Map<String, ClipSearch.Clips> clips = new LinkedHashMap<>();
@@ -43,16 +42,14 @@ final class AwqBlock {
             TokenSubset subset,
             Quantizer quantizer,
             @Nullable ScaleSearch scaleSearch,
-            boolean clip,
-            int leastTokens) {
+            Awq.Settings settings) {
         this.runner = runner;
         this.spec = spec;
         this.weights = weights;
         this.subset = subset;
         this.quantizer = quantizer;
         this.scaleSearch = scaleSearch;
-        this.clip = clip;
-        this.leastTokens = leastTokens;
+        this.settings = settings;
         this.rounding = new BlockRounding(spec, weights, quantizer);
     }
 
@@ -61,7 +58,7 @@ final class AwqBlock {
         searchLinears();
         searchModules();
         List<BlockRecipe.GroupScale> folded = fold();
-        if (clip) {
+        if (settings.clip()) {
             searchClips();
         }
         var kept = new LinkedHashMap<String, float[]>();
@@ -110,7 +107,7 @@ final class AwqBlock {
             });
             for (ScaleGroup group : spec.scaleGroups()) {
                 if (scaleSearch != null
-                        && group.inspect() == Inspect.LINEARS
+                        && byLinears(group)
                         && group.linears().contains(linear)
                         && roundable(group).indexOf(linear) == 0
                         && searchable(linear)) {
@@ -128,7 +125,11 @@ final class AwqBlock {
         }
         Block block = null;
         for (ScaleGroup group : spec.scaleGroups()) {
-            if (group.inspect() == Inspect.LINEARS || roundable(group).isEmpty()) {
+            if (roundable(group).isEmpty() || byLinears(group)) {
+                continue;
+            }
+            if (settings.objective() == Objective.GRAM) {
+                searchParts(group);
                 continue;
             }
             if (block == null) {
@@ -146,19 +147,52 @@ final class AwqBlock {
         }
     }
 
+    /** Whether all that a group's search looks at is the error of linears that have one input. */
+    private boolean byLinears(ScaleGroup group) {
+        return group.inspect() == Inspect.LINEARS
+                || (settings.objective() == Objective.GRAM
+                        && group.linears().stream()
+                                .allMatch(linear -> subset.capture()
+                                        .sameInput(linear, group.linears().getFirst())));
+    }
+
+    /** The scale of a group whose linears see different tokens, as experts do: each counts by what it saw. */
+    private void searchParts(ScaleGroup group) {
+        var parts = new ArrayList<ScaleSearch.Part>();
+        var errors = new Errors();
+        for (Linear linear : roundable(group)) {
+            int seen = subset.capture().seen(linear);
+            if (seen > 0) {
+                parts.add(new ScaleSearch.Part(weights.values(linear.name()), errors.of(linear), seen));
+            }
+        }
+        if (parts.isEmpty()) {
+            remark(group, "not scaled: its linears saw no calibration token");
+            return;
+        }
+        int columns = group.linears().getFirst().columns();
+        search(group, matrices(group), ScaleSearch.ofParts(parts, columns));
+    }
+
     private void search(ScaleGroup group, List<float[]> matrices, ScaleSearch.Loss loss) {
         if (!Folding.possible(group)) {
             remark(group, "not scaled: " + Folding.target(group) + " has no gain that could take the inverse");
             return;
         }
         Linear first = group.linears().getFirst();
-        var best = Objects.requireNonNull(scaleSearch)
-                .search(matrices, subset.capture().input(first.name()), first.columns(), group.fold(), loss);
+        var best = Objects.requireNonNull(scaleSearch).search(matrices, meanAbs(first), group.fold(), loss);
         if (best.finite()) {
             found.put(group, best);
         } else {
             remark(group, "not scaled: no scale gave a finite loss");
         }
+    }
+
+    private float[] meanAbs(Linear linear) {
+        InputStatistics counted = subset.capture().statistics().get(linear.name());
+        return counted != null
+                ? counted.meanAbs()
+                : Scaling.meanAbs(subset.capture().input(linear.name()), linear.columns());
     }
 
     /** Folds what was found, in list order. */
@@ -190,8 +224,10 @@ final class AwqBlock {
             BlockCapture capture = subset.capture();
             // linears that share an input share its scale
             if (search == null || searched == null || !capture.sameInput(linear, searched)) {
-                float[] inputs = capture.input(linear.name());
-                search = new ClipSearch(quantizer, inputs, linear.columns(), columnScales.get(linear.name()));
+                float[] scale = columnScales.get(linear.name());
+                search = settings.objective() == Objective.GRAM
+                        ? new ClipSearch(quantizer, capture.statistics(runner.backend(), linear), scale)
+                        : new ClipSearch(quantizer, capture.input(linear.name()), linear.columns(), scale);
                 searched = linear;
             }
             clips.put(linear.name(), search.search(linear.rows(), weights.values(linear.name())));
@@ -207,7 +243,8 @@ final class AwqBlock {
                 remarks.putIfAbsent(
                         linear.name(),
                         LinearReport.TOO_FEW + "its expert saw "
-                                + subset.capture().seen(linear) + " calibration tokens, a search takes " + leastTokens);
+                                + subset.capture().seen(linear) + " calibration tokens, a search takes "
+                                + settings.expertTokens());
             }
         }
         remarks.putAll(rounding.takeBack());
@@ -221,6 +258,12 @@ final class AwqBlock {
             double[] loss = losses.get(linear.name());
             if (weight == null || loss == null) {
                 continue;
+            }
+            InputStatistics counted = subset.capture().statistics().get(linear.name());
+            if (counted != null && counted.gram() == null) {
+                remarks.putIfAbsent(
+                        linear.name(),
+                        "searched and measured by its input columns' squares alone" + InputStatistics.TOO_LARGE);
             }
             int columns = linear.columns();
             float[] values = weights.values(linear.name());
@@ -266,7 +309,7 @@ final class AwqBlock {
     /** Whether a linear saw enough; one that saw every token always did, as few as they may be. */
     private boolean searchable(Linear linear) {
         int seen = subset.capture().seen(linear);
-        return seen >= Math.min(leastTokens, subset.capture().tokens());
+        return seen >= Math.min(settings.expertTokens(), subset.capture().tokens());
     }
 
     private List<Linear> roundable(ScaleGroup group) {
@@ -287,7 +330,9 @@ final class AwqBlock {
         OutputError of(Linear linear) {
             if (error == null || prepared == null || !subset.capture().sameInput(linear, prepared)) {
                 prepared = linear;
-                error = new OutputError(runner.backend(), subset.input(linear), linear.columns(), rows(linear));
+                error = settings.objective() == Objective.GRAM
+                        ? OutputError.of(runner.backend(), subset.capture().statistics(runner.backend(), linear))
+                        : new OutputError(runner.backend(), subset.input(linear), linear.columns(), rows(linear));
             }
             return Objects.requireNonNull(error);
         }

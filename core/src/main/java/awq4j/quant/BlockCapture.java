@@ -1,5 +1,6 @@
 package awq4j.quant;
 
+import awq4j.kernel.Backend;
 import awq4j.model.Linear;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
@@ -12,10 +13,17 @@ import org.jspecify.annotations.Nullable;
  * @param inputs by the linear's tensor prefix, [rows, columns]; linears that share an input share the array. The rows are
  *     all tokens, sequences * length; of an expert's linears only the tokens that were sent to it
  * @param picked by the tensor prefix of linears whose input is a part of an array: the rows that they saw, ascending
+ * @param statistics by the tensor prefix, of linears whose inputs were counted and not kept; those that share an input
+ *     share the object
  * @param hidden what flowed into the block, [tokens, hidden], not to be modified; null if it is not at hand
  */
 public record BlockCapture(
-        int sequences, int length, Map<String, float[]> inputs, Map<String, int[]> picked, float @Nullable [] hidden) {
+        int sequences,
+        int length,
+        Map<String, float[]> inputs,
+        Map<String, int[]> picked,
+        Map<String, InputStatistics> statistics,
+        float @Nullable [] hidden) {
     /** What methods get that look at no data. */
     public static final BlockCapture NONE = new BlockCapture(0, 0, Map.of());
 
@@ -23,6 +31,7 @@ public record BlockCapture(
     public BlockCapture {
         inputs = Map.copyOf(inputs);
         picked = Map.copyOf(picked);
+        statistics = Map.copyOf(statistics);
     }
 
     /** A capture in which every linear saw every token. */
@@ -32,7 +41,7 @@ public record BlockCapture(
 
     /** A capture of which nobody asks what flowed into the block. */
     public BlockCapture(int sequences, int length, Map<String, float[]> inputs, Map<String, int[]> picked) {
-        this(sequences, length, inputs, picked, null);
+        this(sequences, length, inputs, picked, Map.of(), null);
     }
 
     /** All tokens of all sequences. */
@@ -60,11 +69,25 @@ public record BlockCapture(
     }
 
     /**
+     * What a linear saw, as sums: those that were counted, or else of its input.
+     *
+     * @throws IllegalArgumentException if neither was captured
+     */
+    public InputStatistics statistics(Backend backend, Linear linear) {
+        InputStatistics counted = statistics.get(linear.name());
+        return counted != null ? counted : InputStatistics.of(backend, input(linear.name()), linear.columns());
+    }
+
+    /**
      * How many tokens a linear saw.
      *
      * @throws IllegalArgumentException if its input was not captured
      */
     public int seen(Linear linear) {
+        InputStatistics counted = statistics.get(linear.name());
+        if (counted != null) {
+            return counted.tokens();
+        }
         int[] rows = picked.get(linear.name());
         return rows != null ? rows.length : captured(linear.name()).length / linear.columns();
     }
@@ -72,7 +95,13 @@ public record BlockCapture(
     /** Whether two linears saw the same. */
     @SuppressWarnings({"ReferenceEquality", "ArrayEquals"}) // linears that share an input share its array
     public boolean sameInput(Linear a, Linear b) {
-        return captured(a.name()) == captured(b.name()) && picked.get(a.name()) == picked.get(b.name());
+        InputStatistics counted = statistics.get(a.name());
+        if (counted != null) {
+            return counted == statistics.get(b.name());
+        }
+        return !statistics.containsKey(b.name())
+                && captured(a.name()) == captured(b.name())
+                && picked.get(a.name()) == picked.get(b.name());
     }
 
     private float[] captured(String linear) {

@@ -90,10 +90,20 @@ public final class BlockRunner {
      */
     public Captured capture(
             BlockSpec spec, BlockWeights weights, float[] hidden, int sequences, int length, boolean everyExpert) {
-        return capture(spec, weights, hidden, sequences, length, everyExpert, linear -> true);
+        return capture(spec, weights, hidden, sequences, length, everyExpert, linear -> true, -1);
     }
 
-    /** The same for some linears: inputs of others are not kept. */
+    /**
+     * Runs a block and keeps sums of what its linears see, not the inputs: memory does not grow with them. Beyond
+     * {@link InputStatistics#GRAM_BYTES} only the diagonals of Gram matrices are kept.
+     *
+     * @throws IllegalArgumentException if the block has experts
+     */
+    public Captured count(BlockSpec spec, BlockWeights weights, float[] hidden, int sequences, int length) {
+        return capture(spec, weights, hidden, sequences, length, false, linear -> true, InputStatistics.GRAM_BYTES);
+    }
+
+    /** A capture of some linears, with inputs that are kept, or counted if {@code gramBytes} is not negative. */
     Captured capture(
             BlockSpec spec,
             BlockWeights weights,
@@ -101,16 +111,17 @@ public final class BlockRunner {
             int sequences,
             int length,
             boolean everyExpert,
-            Predicate<Linear> wanted) {
+            Predicate<Linear> wanted,
+            long gramBytes) {
         int tokens = Math.multiplyExact(sequences, length);
         if (sequences < 1 || length < 1 || hidden.length != Math.multiplyExact(tokens, model.hidden())) {
             throw new IllegalArgumentException("block " + spec.index() + ": " + sequences + " sequences of " + length
                     + " tokens take [" + tokens + ", " + model.hidden() + "] hidden states, found " + hidden.length
                     + " values");
         }
-        var taps = new CaptureTaps(backend, spec, tokens, everyExpert, wanted);
+        var taps = new CaptureTaps(backend, spec, tokens, length, everyExpert, wanted, gramBytes);
         float[] outputs = run(spec, weights, hidden, sequences, length, taps, taps::batch);
-        BlockCapture capture = taps.capture(sequences, length, hidden);
+        BlockCapture capture = taps.capture(sequences, hidden);
         requireFinite(spec, "its output", outputs, model.hidden(), row -> row, length);
         return new Captured(capture, outputs);
     }

@@ -26,24 +26,37 @@ final class CaptureTaps implements Taps {
     private final boolean everyExpert;
     private final Predicate<Linear> wanted;
     private final Map<String, float[]> whole = new LinkedHashMap<>();
+    private final Map<String, InputStatistics> counted = new HashMap<>();
     private final Map<String, Integer> lastOf = new HashMap<>();
     private final List<Mlp.Gated> experts;
     private final int[][] routed;
     private final int[] counts;
     private final List<List<float[]>> lasts = new ArrayList<>();
+    private final int length;
     private int from;
 
     /**
      * For one block.
      *
      * @param tokens of all batches together
+     * @param length of a sequence
      * @param everyExpert whether experts are to see all of them
      * @param wanted whose inputs are kept
+     * @param gramBytes if not negative, inputs are not kept but counted, with Gram matrices while these are not larger
+     * @throws IllegalArgumentException if inputs of experts are to be counted
      */
-    CaptureTaps(Backend backend, BlockSpec spec, int tokens, boolean everyExpert, Predicate<Linear> wanted) {
+    CaptureTaps(
+            Backend backend,
+            BlockSpec spec,
+            int tokens,
+            int length,
+            boolean everyExpert,
+            Predicate<Linear> wanted,
+            long gramBytes) {
         this.backend = backend;
         this.spec = spec;
         this.tokens = tokens;
+        this.length = length;
         this.everyExpert = everyExpert;
         this.wanted = wanted;
         experts = spec.mlp() instanceof Mlp.Experts mixture ? mixture.experts() : List.of();
@@ -55,11 +68,32 @@ final class CaptureTaps implements Taps {
                 lastOf.put(point(experts.get(e).down()), e);
             }
         }
+        if (gramBytes >= 0) {
+            if (!experts.isEmpty()) {
+                throw new IllegalArgumentException("block " + spec.index()
+                        + " has experts: what they see is kept, not counted, since a router decides it");
+            }
+            count(gramBytes);
+            return;
+        }
         for (Linear linear : spec.linears()) {
             if (wanted.test(linear) && !lastOf.containsKey(point(linear))) {
                 Linear shown = partOfRouters(linear) ? spec.mlp().linears().getFirst() : linear;
                 whole.computeIfAbsent(
                         point(spec.source(shown)), point -> new float[Math.multiplyExact(tokens, linear.columns())]);
+            }
+        }
+    }
+
+    private void count(long gramBytes) {
+        long left = gramBytes;
+        for (Linear linear : spec.linears()) {
+            String source = point(spec.source(linear));
+            if (wanted.test(linear) && !counted.containsKey(source)) {
+                long bytes = (long) linear.columns() * linear.columns() * Float.BYTES;
+                boolean whole = bytes <= left && InputStatistics.fits(linear.columns());
+                left -= whole ? bytes : 0;
+                counted.put(source, new InputStatistics(linear.columns(), whole));
             }
         }
     }
@@ -102,10 +136,15 @@ final class CaptureTaps implements Taps {
     public void at(String point, Buffer value) {
         float[] kept = whole.get(point);
         Integer expert = lastOf.get(point);
-        if (kept != null || expert != null) {
+        InputStatistics sums = counted.get(point);
+        if (kept != null || expert != null || sums != null) {
             float[] values = new float[value.rows() * value.columns()];
             backend.read(value, values);
-            if (kept != null) {
+            if (sums != null) {
+                int first = from;
+                BlockRunner.requireFinite(spec, input(point), values, value.columns(), row -> first + row, length);
+                sums.add(backend, values);
+            } else if (kept != null) {
                 System.arraycopy(values, 0, kept, from * value.columns(), values.length);
             } else {
                 lasts.get(Objects.requireNonNull(expert)).add(values);
@@ -119,12 +158,17 @@ final class CaptureTaps implements Taps {
      * @param hidden what flowed into the block, to go with it
      * @throws awq4j.format.UnsupportedModelException if a value is not finite; names place and token
      */
-    BlockCapture capture(int sequences, int length, float[] hidden) {
+    BlockCapture capture(int sequences, float[] hidden) {
         whole.forEach((point, values) ->
                 BlockRunner.requireFinite(spec, input(point), values, values.length / tokens, row -> row, length));
         var inputs = new HashMap<String, float[]>();
         var picked = new HashMap<String, int[]>();
+        var statistics = new HashMap<String, InputStatistics>();
         for (Linear linear : spec.linears()) {
+            InputStatistics sums = counted.get(point(spec.source(linear)));
+            if (sums != null && wanted.test(linear)) {
+                statistics.put(linear.name(), sums);
+            }
             float[] kept = whole.get(point(spec.source(linear)));
             if (kept != null && wanted.test(linear)) {
                 inputs.put(linear.name(), kept);
@@ -149,7 +193,7 @@ final class CaptureTaps implements Taps {
                 inputs.put(down.name(), last);
             }
         }
-        return new BlockCapture(sequences, length, inputs, picked, hidden);
+        return new BlockCapture(sequences, length, inputs, picked, statistics, hidden);
     }
 
     private static float[] joined(List<float[]> parts, int size) {

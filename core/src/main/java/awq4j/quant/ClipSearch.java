@@ -56,6 +56,29 @@ final class ClipSearch {
         IntStream.range(0, grams.length).parallel().forEach(g -> grams[g] = gram(sample, count, g));
     }
 
+    /** The same over all tokens that were counted: the errors of groups need no more than the Gram matrix. */
+    ClipSearch(Quantizer quantizer, InputStatistics inputs, float @Nullable [] scale) {
+        this.quantizer = quantizer;
+        this.columns = inputs.columns();
+        this.groupSize = quantizer.scheme().groupSizeFor(columns);
+        this.grams = new float[(columns + groupSize - 1) / groupSize][];
+        float[] gram = inputs.gram();
+        double[] squares = inputs.squares();
+        IntStream.range(0, grams.length).parallel().forEach(g -> {
+            int size = size(g);
+            grams[g] = new float[size * size];
+            for (int i = 0; i < size; i++) {
+                for (int j = 0; j < size; j++) {
+                    int row = g * groupSize + i;
+                    int column = g * groupSize + j;
+                    double sum = gram != null ? gram[row * columns + column] : i == j ? squares[row] : 0;
+                    double divisor = scale == null ? 1 : (double) scale[row] * scale[column];
+                    grams[g][i * size + j] = (float) (sum / divisor / inputs.tokens());
+                }
+            }
+        });
+    }
+
     /**
      * Whether a linear is clipped at all. Queries and keys go through a softmax: clipping them for their own outputs' sake
      * does harm. llm-awq goes by names and so leaves values alone where they are fused with queries, or clips all three.

@@ -100,6 +100,11 @@ public final class Gptq implements QuantMethod {
     }
 
     @Override
+    public boolean statisticsSuffice() {
+        return before == null || before.statisticsSuffice();
+    }
+
+    @Override
     public boolean recipeSuffices() {
         return false;
     }

@@ -13,6 +13,7 @@ import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
 
 /** GPTQ on one block: runs once. */
@@ -80,8 +81,10 @@ final class GptqBlock {
         if (settings.trueSequential()) {
             roundInTurn(shared, original, plain);
         } else {
-            BlockCapture saw = recipe.clips().isEmpty() ? capture : clipped();
-            shared.forEach(linears -> round(linears, saw, original, plain));
+            // clips change what linears see: the block runs again, if what flowed into it is at hand
+            float[] hidden = recipe.clips().isEmpty() ? null : capture.hidden();
+            BlockCapture saw = hidden == null ? capture : capture(weights, hidden, linear -> true);
+            shared.forEach(linears -> round(linears, saw, hidden != null, original, plain));
         }
         remarks.putAll(rounding.takeBack());
         return rounding.finish(recipe, reports());
@@ -93,18 +96,6 @@ final class GptqBlock {
         if (group.fold() instanceof Fold.IntoRows into) {
             rowScales.put(into.linear().name(), Folding.ofRows(into, scale));
         }
-    }
-
-    /**
-     * What linears see once those before them have been scaled and clipped; without what flowed into the block, what they
-     * saw before.
-     */
-    private BlockCapture clipped() {
-        float[] hidden = capture.hidden();
-        return hidden == null
-                ? capture
-                : runner.capture(spec, weights, hidden, capture.sequences(), capture.length(), everyExpert)
-                        .capture();
     }
 
     /** Step by step: what a step's linears see comes from the quantized linears of the steps before. */
@@ -121,17 +112,9 @@ final class GptqBlock {
             int step = step(linears.getFirst());
             if (step > reached) {
                 reached = step;
-                seen = runner.capture(
-                                spec,
-                                running,
-                                hidden,
-                                capture.sequences(),
-                                capture.length(),
-                                everyExpert,
-                                linear -> step(linear) == step)
-                        .capture();
+                seen = capture(running, hidden, linear -> step(linear) == step);
             }
-            round(linears, seen, original, plain);
+            round(linears, seen, reached > 0, original, plain);
             for (Linear linear : linears) {
                 Weight rounded = rounding.rounded(linear);
                 if (rounded != null) {
@@ -140,6 +123,20 @@ final class GptqBlock {
                 }
             }
         }
+    }
+
+    /** Runs the block again: inputs are kept or counted as they were before. */
+    private BlockCapture capture(BlockWeights current, float[] hidden, Predicate<Linear> wanted) {
+        return runner.capture(
+                        spec,
+                        current,
+                        hidden,
+                        capture.sequences(),
+                        capture.length(),
+                        everyExpert,
+                        wanted,
+                        capture.statistics().isEmpty() ? -1 : InputStatistics.GRAM_BYTES)
+                .capture();
     }
 
     /** When a linear runs: those of one step do not see what the others put out. */
@@ -180,17 +177,27 @@ final class GptqBlock {
         return shared;
     }
 
-    /** @param saw what these linears see: of the quantized linears before them, weights that are scaled included */
+    /**
+     * Rounds linears that share an input.
+     *
+     * @param saw what they see
+     * @param again whether that is of scaled weights, so that scales are in it
+     */
     private void round(
-            List<Linear> linears, BlockCapture saw, Map<String, float[]> original, Map<String, Weight> plain) {
+            List<Linear> linears,
+            BlockCapture saw,
+            boolean again,
+            Map<String, float[]> original,
+            Map<String, Weight> plain) {
         Linear first = linears.getFirst();
         int seen = saw.seen(first);
         float[] gram = null;
         GptqFactor factor = null;
         if (enough(seen)) {
-            gram = Gram.of(saw.input(first.name()), first.columns());
+            InputStatistics inputs = saw.statistics(runner.backend(), first);
+            gram = inputs.gram();
             float[] scale = columnScales.get(first.name());
-            if (saw != capture && scale != null) {
+            if (again && scale != null && gram != null) {
                 unscale(gram, scale);
             }
         }
@@ -206,8 +213,10 @@ final class GptqBlock {
             if (gram == null || error == null) {
                 remarks.put(
                         linear.name(),
-                        LinearReport.TOO_FEW + "its expert saw " + seen + " calibration tokens, GPTQ takes "
-                                + settings.expertTokens());
+                        enough(seen)
+                                ? "not corrected" + InputStatistics.TOO_LARGE
+                                : LinearReport.TOO_FEW + "its expert saw " + seen + " calibration tokens, GPTQ takes "
+                                        + settings.expertTokens());
                 keep(linear, quantizer.quantize(linear.name(), linear.rows(), linear.columns(), values, null));
                 continue;
             }

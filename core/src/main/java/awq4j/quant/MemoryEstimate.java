@@ -59,6 +59,27 @@ public record MemoryEstimate(long block, long activations, long rest) {
         return new MemoryEstimate(block, activations, rest + 2 * block + 6 * Float.BYTES * widest * widest);
     }
 
+    /**
+     * The same for a method that is content with sums of what linears see ({@link InputStatistics}): these, and the residual
+     * stream before and after the block. Inputs of experts are kept nevertheless.
+     *
+     * @param tokens calibration tokens
+     */
+    public MemoryEstimate counting(ModelSpec model, long tokens) {
+        long sums = 0;
+        for (BlockSpec spec : model.blocks()) {
+            if (spec.mlp() instanceof Mlp.Experts) {
+                return this;
+            }
+            long bytes = spec.linears().stream()
+                    .filter(linear -> spec.source(linear).equals(linear))
+                    .mapToLong(linear -> (long) linear.columns() * linear.columns() * Float.BYTES)
+                    .sum();
+            sums = Math.max(sums, Math.min(bytes, InputStatistics.GRAM_BYTES));
+        }
+        return new MemoryEstimate(block, tokens * Float.BYTES * 2L * model.hidden(), rest + sums);
+    }
+
     /** All of it. */
     public long total() {
         return block + activations + rest;

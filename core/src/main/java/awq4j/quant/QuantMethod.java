@@ -21,6 +21,14 @@ public interface QuantMethod {
         return false;
     }
 
+    /**
+     * Whether it is content with {@link InputStatistics} of the inputs, without the inputs themselves: then memory does not
+     * grow with the calibration text but for what flows from block to block.
+     */
+    default boolean statisticsSuffice() {
+        return false;
+    }
+
     /** Whether a block's recipe is all that was found: with it the block can be quantized again to the same codes. */
     default boolean recipeSuffices() {
         return true;

@@ -55,15 +55,20 @@ final class ScaleSearch {
         this.exhaustive = asReference;
     }
 
+    /** Searches with inputs [tokens, columns] that are at hand. */
+    Found search(List<float[]> matrices, float[] inputs, int columns, Fold fold, Loss loss) {
+        return search(matrices, Scaling.meanAbs(inputs, columns), fold, loss);
+    }
+
     /**
      * Searches.
      *
      * @param matrices [rows, columns] of the linears that will be rounded; others of the group do not change
-     * @param inputs [tokens, columns], all of them
+     * @param meanAbs mean magnitude of each column of the inputs; changed where columns share a scale
      * @param fold where the inverse will go: columns that one row feeds get one scale
      */
-    Found search(List<float[]> matrices, float[] inputs, int columns, Fold fold, Loss loss) {
-        float[] meanAbs = Scaling.meanAbs(inputs, columns);
+    Found search(List<float[]> matrices, float[] meanAbs, Fold fold, Loss loss) {
+        int columns = meanAbs.length;
         float[] meanWeight =
                 Scaling.meanWeight(matrices, columns, quantizer.scheme().groupSizeFor(columns));
         if (fold instanceof Fold.IntoRows into && into.sharing() > 1) {
@@ -124,21 +129,42 @@ final class ScaleSearch {
 
     /** The loss in the output of the group's own linears. */
     static Loss ofLinears(List<float[]> matrices, int columns, OutputError error) {
+        return ofParts(
+                matrices.stream().map(matrix -> new Part(matrix, error, 1)).toList(), columns);
+    }
+
+    /** A linear of a group: its matrix, the error of its outputs, and how many tokens count in it. */
+    record Part(float[] matrix, OutputError error, long tokens) {
+        int rows(int columns) {
+            return matrix.length / columns;
+        }
+    }
+
+    /** The same where linears have inputs of their own: the mean over their rows and tokens. */
+    static Loss ofParts(List<Part> parts, int columns) {
+        double all = parts.stream()
+                .mapToDouble(part -> (double) part.rows(columns) * part.tokens)
+                .sum();
         return (candidate, enough) -> {
             double sum = 0;
-            long rows = 0;
-            for (float[] matrix : matrices) {
-                int count = matrix.length / columns;
-                sum += count
-                        * error.meanSquare(count, (row, to, at) -> {
-                            candidate.row(matrix, row, to, at);
-                            for (int c = 0; c < columns; c++) {
-                                to[at + c] -= matrix[row * columns + c];
-                            }
-                        });
-                rows += count;
+            for (Part part : parts) {
+                int rows = part.rows(columns);
+                double weight = (double) rows * part.tokens;
+                sum += weight
+                        * part.error.meanSquare(
+                                rows,
+                                (row, to, at) -> {
+                                    candidate.row(part.matrix, row, to, at);
+                                    for (int c = 0; c < columns; c++) {
+                                        to[at + c] -= part.matrix[row * columns + c];
+                                    }
+                                },
+                                (enough * all - sum) / weight);
+                if (sum > enough * all) {
+                    break;
+                }
             }
-            return sum / rows;
+            return sum / all;
         };
     }
 

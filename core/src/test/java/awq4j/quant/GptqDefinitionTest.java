@@ -231,7 +231,8 @@ class GptqDefinitionTest {
                 }
                 var saw = runner.capture(spec, running, hidden, sequences, golden.length())
                         .capture();
-                float[] gram = Gram.of(saw.input(linear.name()), linear.columns());
+                float[] gram = Objects.requireNonNull(
+                        saw.statistics(golden.backend, linear).gram());
                 var factor = Objects.requireNonNull(GptqFactor.of(gram, linear.columns(), null, 0.01, false));
                 Weight expected = new GptqSolver(quantizer, factor, false, false)
                         .solve(

@@ -5,6 +5,7 @@ import awq4j.kernel.Backend;
 import awq4j.kernel.Buffer;
 import awq4j.kernel.CpuBackend;
 import awq4j.model.BlockSpec;
+import awq4j.model.Mlp;
 import awq4j.model.ModelSpec;
 import awq4j.model.Parameters;
 import awq4j.model.PlacedEmbedding;
@@ -86,13 +87,16 @@ final class BlockLoop {
         float @Nullable [] next = null;
         Calibration calibration = settings.calibration();
         if (hidden != null && calibration != null) {
-            BlockRunner.Captured captured = runner.capture(
-                    spec,
-                    weights,
-                    hidden,
-                    calibration.sequences().length,
-                    calibration.length(),
-                    settings.method().everyExpert());
+            int sequences = calibration.sequences().length;
+            BlockRunner.Captured captured = method.statisticsSuffice() && !(spec.mlp() instanceof Mlp.Experts)
+                    ? runner.count(spec, weights, hidden, sequences, calibration.length())
+                    : runner.capture(
+                            spec,
+                            weights,
+                            hidden,
+                            sequences,
+                            calibration.length(),
+                            settings.method().everyExpert());
             capture = captured.capture();
             next = captured.outputs();
         }

@@ -160,6 +160,7 @@ public final class CheckpointQuantizer {
         MemoryEstimate memory =
                 MemoryEstimate.of(model, tokens, settings.method().everyExpert());
         memory = settings.method().gram() ? memory.withGram(model) : memory;
+        memory = settings.method().counts() ? memory.counting(model, tokens) : memory;
         long heap = Runtime.getRuntime().maxMemory();
         if (memory.block() + memory.activations() > heap * USABLE_HEAP) {
             String wanted = "quantizing needs about " + mebibytes(memory.total()) + " MiB of memory ("

@@ -4,6 +4,7 @@ import awq4j.quant.Awq;
 import awq4j.quant.BlockRunner;
 import awq4j.quant.FromRecipe;
 import awq4j.quant.Gptq;
+import awq4j.quant.Objective;
 import awq4j.quant.QuantMethod;
 import awq4j.quant.Rtn;
 import awq4j.quant.SmoothQuant;
@@ -21,6 +22,7 @@ import org.jspecify.annotations.Nullable;
  * @param calibrated whether it looks at activations
  * @param everyExpert whether it wants experts to see all calibration tokens
  * @param gram whether it holds Gram matrices of the linears' inputs
+ * @param counts whether it is content with sums of what linears see, see {@link QuantMethod#statisticsSuffice}
  * @param settings what distinguishes two runs of it, in words; goes into reports, and an interrupted run is continued
  *     only with the same
  * @param recipe what it carries out, good for one model and scheme; null if it is good for any
@@ -31,12 +33,25 @@ public record MethodChoice(
         boolean calibrated,
         boolean everyExpert,
         boolean gram,
+        boolean counts,
         SortedMap<String, String> settings,
         @Nullable Recipe recipe,
         Function<BlockRunner, QuantMethod> method) {
     /** Copies the map. */
     public MethodChoice {
         settings = java.util.Collections.unmodifiableSortedMap(new TreeMap<>(settings));
+    }
+
+    /** A method that looks at inputs themselves, if it looks at any. */
+    public MethodChoice(
+            String name,
+            boolean calibrated,
+            boolean everyExpert,
+            boolean gram,
+            SortedMap<String, String> settings,
+            @Nullable Recipe recipe,
+            Function<BlockRunner, QuantMethod> method) {
+        this(name, calibrated, everyExpert, gram, false, settings, recipe, method);
     }
 
     /** A method and its settings. */
@@ -63,8 +78,13 @@ public record MethodChoice(
         if (settings.expertTokens() != Awq.Settings.DEFAULT_EXPERT_TOKENS) {
             words.put("expert tokens", Integer.toString(settings.expertTokens()));
         }
+        boolean counts = settings.objective() == Objective.GRAM;
+        if (counts) {
+            words.put("objective", "gram");
+            words.remove("search tokens"); // all count
+        }
         return new MethodChoice(
-                "awq", true, settings.everyExpert(), false, words, null, runner -> new Awq(runner, settings));
+                "awq", true, settings.everyExpert(), counts, counts, words, null, runner -> new Awq(runner, settings));
     }
 
     /**
@@ -94,6 +114,7 @@ public record MethodChoice(
                 true,
                 awq != null && awq.everyExpert(),
                 true,
+                awq == null || awq.counts(),
                 words,
                 null,
                 runner -> awq == null
