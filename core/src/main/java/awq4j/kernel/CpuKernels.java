@@ -10,7 +10,7 @@ final class CpuKernels implements Kernels {
     private static final float[] NO_BIAS = {};
 
     /** Parts a thread gets of one linear, on average: enough to even out, few enough to cost nothing. */
-    private static final int PARTS = 8;
+    private static final int PARTS = 16;
 
     private final ThreadTeam team;
     private final LinearProduct product = new LinearProduct();

@@ -1,14 +1,15 @@
 package awq4j.kernel;
 
 import java.util.concurrent.atomic.AtomicInteger;
-import java.util.concurrent.atomic.AtomicLong;
+import java.util.concurrent.atomic.AtomicLongArray;
 import java.util.concurrent.locks.LockSupport;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A fixed team of threads, the caller among them, that shares out one piece of work at a time. Parts are claimed, not
- * assigned, so that a slow core does not stall the rest; idle threads spin briefly, because the next operation usually
- * follows within microseconds, and then park.
+ * A fixed team of threads, the caller among them, that shares out one piece of work at a time. Each thread has a range of
+ * its own, parts that follow each other, so that the machine reads ahead from one into the next; one that is done helps the
+ * others with theirs, so that a slow core does not stall the rest. Idle threads spin briefly, because the next operation
+ * usually follows within microseconds, and then park.
  *
  * <p>Serves one caller at a time.
  */
@@ -18,8 +19,11 @@ final class ThreadTeam implements AutoCloseable {
 
     private static final Work NOTHING = (from, to, scratch) -> {};
 
-    /** The number of a piece of work stands above this bit of {@link #state}, the next part to claim below. */
+    /** The number of a piece of work stands above this bit of a range's state, the next part to claim below. */
     private static final int NUMBER = 32;
+
+    /** From the state of a range to the next: two cache lines, since the machine fetches them in pairs. */
+    private static final int APART = 16;
 
     /** A next part that no piece of work has. */
     private static final long CLOSED = Integer.MAX_VALUE;
@@ -28,11 +32,11 @@ final class ThreadTeam implements AutoCloseable {
     private final Scratch own = new Scratch();
 
     /**
-     * Which piece of work is under way, and its next part. A part is claimed by adding one to what was read: that fails if
-     * anything has changed meanwhile, so the fields below belong to what was claimed. They are written while no part can
-     * be claimed. Nothing is allocated for a piece of work.
+     * For each thread's range which piece of work is under way, and its next part. A part is claimed by adding one to what
+     * was read: that fails if anything has changed meanwhile, so the fields below belong to what was claimed. They are
+     * written while no part of any range can be claimed. Nothing is allocated for a piece of work.
      */
-    private final AtomicLong state = new AtomicLong();
+    private final AtomicLongArray states;
 
     private final AtomicInteger done = new AtomicInteger();
     private Work work = NOTHING;
@@ -51,9 +55,10 @@ final class ThreadTeam implements AutoCloseable {
     }
 
     ThreadTeam(int threads) {
+        states = new AtomicLongArray((threads + 1) * APART);
         workers = new Worker[threads - 1];
         for (int i = 0; i < workers.length; i++) {
-            workers[i] = new Worker("awq4j-cpu-" + (i + 1));
+            workers[i] = new Worker(i + 1);
             workers[i].start();
         }
     }
@@ -88,8 +93,10 @@ final class ThreadTeam implements AutoCloseable {
             }
             return;
         }
-        long number = state.getPlain() >>> NUMBER;
-        state.set(number << NUMBER | CLOSED); // from here on no late helper can claim anything
+        long number = states.getPlain(at(0)) >>> NUMBER;
+        for (int range = 0; range < size(); range++) {
+            states.set(at(range), number << NUMBER | CLOSED); // from here on no late helper can claim anything
+        }
         this.work = work;
         this.units = units;
         this.step = step;
@@ -97,12 +104,14 @@ final class ThreadTeam implements AutoCloseable {
         done.setPlain(0);
         waiting = null;
         failure = null;
-        state.set((number + 1) << NUMBER);
+        for (int range = size() - 1; range >= 0; range--) { // the first last: it is what idle threads look at
+            states.set(at(range), (number + 1) << NUMBER | first(range, parts));
+        }
         int helpers = Math.min(workers.length, parts - 1);
         for (int i = 0; i < helpers; i++) {
             workers[i].wake();
         }
-        help(own);
+        help(0, own);
         await();
         this.work = NOTHING; // lets go of the caller's arrays
         rethrow(failure);
@@ -117,33 +126,53 @@ final class ThreadTeam implements AutoCloseable {
         }
     }
 
-    /** Does parts until none is left to claim. */
-    private void help(Scratch scratch) {
-        while (true) {
-            long seen = state.get();
-            int part = (int) seen;
-            int last = parts;
-            int size = step;
-            int all = units;
-            Work what = work;
-            if (part >= last) {
-                return;
-            }
-            if (!state.compareAndSet(seen, seen + 1)) {
-                continue;
-            }
-            if (failure == null) {
-                try {
-                    int from = part * size;
-                    what.run(from, Math.min(all, from + size), scratch);
-                } catch (Throwable e) { // whatever it is, the caller gets it
-                    failure = e;
-                }
-            }
-            if (done.incrementAndGet() == last) {
-                LockSupport.unpark(waiting); // null while the caller spins: then nothing happens
+    /** Where the state of a range stands; the line before the first belongs to nobody. */
+    private static int at(int range) {
+        return (range + 1) * APART;
+    }
+
+    /** The first part of a range. */
+    private int first(int range, int parts) {
+        return (int) ((long) range * parts / size());
+    }
+
+    /** Does the parts of a thread's own range, then what is left of the others'. */
+    private void help(int thread, Scratch scratch) {
+        for (int i = 0; i < size(); i++) {
+            int range = thread + i < size() ? thread + i : thread + i - size();
+            boolean more = true;
+            while (more) {
+                more = claim(range, scratch);
             }
         }
+    }
+
+    /** Does one part of a range; false if none is left to claim. */
+    private boolean claim(int range, Scratch scratch) {
+        long seen = states.get(at(range));
+        int part = (int) seen;
+        int all = parts;
+        int size = step;
+        int last = units;
+        Work what = work;
+        if (part >= first(range + 1, all)) {
+            return false;
+        }
+        if (!states.compareAndSet(at(range), seen, seen + 1)) {
+            return true;
+        }
+        if (failure == null) {
+            try {
+                int from = part * size;
+                what.run(from, Math.min(last, from + size), scratch);
+            } catch (Throwable e) { // whatever it is, the caller gets it
+                failure = e;
+            }
+        }
+        if (done.incrementAndGet() == all) {
+            LockSupport.unpark(waiting); // null while the caller spins: then nothing happens
+        }
+        return true;
     }
 
     private void await() {
@@ -180,10 +209,12 @@ final class ThreadTeam implements AutoCloseable {
 
     private final class Worker extends Thread {
         private final Scratch scratch = new Scratch();
+        private final int range;
         private volatile boolean parks;
 
-        Worker(String name) {
-            super(name);
+        Worker(int range) {
+            super("awq4j-cpu-" + range);
+            this.range = range;
             setDaemon(true);
         }
 
@@ -201,24 +232,24 @@ final class ThreadTeam implements AutoCloseable {
                 if (closed) {
                     return;
                 }
-                help(scratch);
+                help(range, scratch);
             }
         }
 
         /** Waits for a piece of work other than the last; its number. */
         private long await(long last) {
             for (int i = 0; i < SPINS; i++) {
-                long current = state.get() >>> NUMBER;
+                long current = states.get(at(0)) >>> NUMBER;
                 if (current != last) {
                     return current;
                 }
                 Thread.onSpinWait();
             }
             parks = true;
-            long current = state.get() >>> NUMBER;
+            long current = states.get(at(0)) >>> NUMBER;
             while (current == last && !closed) {
                 LockSupport.park(ThreadTeam.this);
-                current = state.get() >>> NUMBER;
+                current = states.get(at(0)) >>> NUMBER;
             }
             parks = false;
             return current;
