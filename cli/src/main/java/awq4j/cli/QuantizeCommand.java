@@ -35,7 +35,7 @@ import picocli.CommandLine.Parameters;
         footerHeading = "%nExamples:%n",
         footer = {
             "  awq4j quantize my-model --out my-model-awq",
-            "  awq4j quantize my-model --out my-model-awq --calibration notes.jsonl",
+            "  awq4j quantize my-model --out my-model-awq --calibration notes.jsonl --report picture.html",
             "  awq4j quantize my-model --out my-model-gptq --method awq+gptq --no-clip",
             "  awq4j quantize my-model --out my-model-int3 --bits 3 --recipe-out int3.recipe",
             "  awq4j quantize my-model --out again --recipe int3.recipe"
@@ -76,6 +76,14 @@ final class QuantizeCommand implements Callable<Integer> {
             description = "Use what an earlier search found for this model, or llm-awq's (.pt); no calibration.")
     private @Nullable Path recipe;
 
+    @Option(
+            names = "--report",
+            paramLabel = "FILE",
+            description =
+                    "Also write a page that shows the quantization layer by layer: errors, salient channels before and"
+                            + " after scaling, clips. Reads the calibration text once more.")
+    private @Nullable Path page;
+
     @Mixin
     private KernelOptions kernels = new KernelOptions();
 
@@ -88,6 +96,9 @@ final class QuantizeCommand implements Callable<Integer> {
     @Override
     public Integer call() throws IOException {
         check();
+        if (page != null) {
+            JsonFile.requireFolder(page);
+        }
         Path source = ModelFolder.of(model);
         if (recipe != null) {
             try (Recipe opened = Recipe.open(recipe)) {
@@ -119,6 +130,10 @@ final class QuantizeCommand implements Callable<Integer> {
         if (recipe != null && scheme.searchWasChosen()) {
             throw common.wrongUsage(
                     "--recipe has been found already: --method, and what goes with a method, go" + " without it");
+        }
+        if (!looks && page != null) {
+            throw common.wrongUsage((recipe == null ? "--method rtn" : "--recipe")
+                    + " measures nothing that --report could show; it goes with awq, gptq and awq+gptq");
         }
         if (!looks && calibration.given()) {
             throw common.wrongUsage((recipe == null ? "--method rtn" : "--recipe")
@@ -174,23 +189,39 @@ final class QuantizeCommand implements Callable<Integer> {
     private void run(Path source, QuantScheme chosen, MethodChoice method, @Nullable Calibration text)
             throws IOException {
         long start = System.nanoTime();
-        QuantizationReport report;
+        try (var working = page == null ? null : WorkingFolder.create(null, common.interruption())) {
+            Path found = recipeOut != null
+                            || working == null
+                            || !scheme.method().scales()
+                            || scheme.method().corrects()
+                    ? recipeOut
+                    : working.path().resolve("found.recipe");
+            QuantizationReport report = quantize(source, chosen, method, text, found);
+            double seconds = (System.nanoTime() - start) / 1e9;
+            QuantizeSummary.lines(report, out, seconds, next(source)).forEach(common.screen()::say);
+            var json = new LinkedHashMap<String, Object>();
+            json.put("output", out.toString());
+            json.put("seconds", seconds);
+            json.put("report", report);
+            common.writeJson(json);
+            if (page != null && text != null) {
+                new QuantizePage(common.screen(), common.interruption(), kernels.cpu(), common.commandLine())
+                        .write(page, source, chosen, text, found, report);
+            }
+        }
+    }
+
+    private QuantizationReport quantize(
+            Path source, QuantScheme chosen, MethodChoice method, @Nullable Calibration text, @Nullable Path found) {
         try (var watch = new QuantizeWatch(common.screen(), common.interruption(), out)) {
             var settings = QuantizeSettings.of(source, out, chosen, method, text)
-                    .withRecipeOut(recipeOut)
+                    .withRecipeOut(found)
                     .replacing(force, restart)
                     .withCpu(kernels.cpu())
                     .madeBy("awq4j " + Version.number() + " (commit " + Version.commit() + ")")
                     .watched(watch, common.interruption()::requested);
-            report = CheckpointQuantizer.run(settings);
+            return CheckpointQuantizer.run(settings);
         }
-        double seconds = (System.nanoTime() - start) / 1e9;
-        QuantizeSummary.lines(report, out, seconds, next(source)).forEach(common.screen()::say);
-        var json = new LinkedHashMap<String, Object>();
-        json.put("output", out.toString());
-        json.put("seconds", seconds);
-        json.put("report", report);
-        common.writeJson(json);
     }
 
     private String next(Path source) throws IOException {

@@ -10,18 +10,72 @@ import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import tools.jackson.databind.JsonNode;
+import tools.jackson.databind.json.JsonMapper;
 
 class QuantizeCommandTest {
     @TempDir
     private Path folder;
+
+    @Test
+    void aReportShowsTheQuantizationLayerByLayer() throws IOException {
+        Path page = folder.resolve("picture.html");
+        Path model = model(2);
+        List<Object> command = List.of("quantize", model, "--group-size", 32, "--samples", 2, "--sequence-length", 128);
+        var program =
+                Program.run(with(command, "--search-tokens", 64, "--out", folder.resolve("out"), "--report", page));
+        assertThat(program.code()).as(program.toString()).isZero();
+        assertThat(program.err()).endsWith("awq4j: the picture is in " + page + System.lineSeparator());
+        JsonNode json = data(page);
+        assertThat(numbers(json, "loss_after")).hasSize(14).allMatch(loss -> loss > 0);
+        assertThat(numbers(json, "clip")).hasSize(10).allMatch(kept -> kept > 0.4 && kept <= 1);
+        // four inputs in each of two blocks, before and after
+        assertThat(numbers(json, "salient")).hasSize(16).allMatch(times -> times > 0);
+        assertThat(json.path("views")
+                        .valueStream()
+                        .map(view -> view.path("title").asString()))
+                .contains("Clips", "Salient channels before and after scaling");
+
+        var corrected = Program.run(with(command, "--out", folder.resolve("c"), "--report", page, "--method", "gptq"));
+        assertThat(corrected.code()).as(corrected.toString()).isZero();
+        assertThat(numbers(data(page), "loss_after")).hasSize(14);
+        assertThat(numbers(data(page), "clip")).isEmpty();
+
+        var nothing = Program.run("quantize", model, "--out", "x", "--method", "rtn", "--report", page);
+        assertThat(nothing.code()).isEqualTo(2);
+        assertThat(nothing.err()).contains("--method rtn measures nothing that --report could show");
+        var missing = Program.run("quantize", model, "--out", "x", "--report", folder.resolve("none/a.html"));
+        assertThat(missing.err()).contains("there is no folder " + folder.resolve("none"));
+    }
+
+    private static Object[] with(List<Object> command, Object... more) {
+        return Stream.concat(command.stream(), Arrays.stream(more)).toArray();
+    }
+
+    private static JsonNode data(Path page) throws IOException {
+        String text = Files.readString(page);
+        int from = text.indexOf('>', text.indexOf("<script id=\"data\"")) + 1;
+        return JsonMapper.builder().build().readTree(text.substring(from, text.indexOf("</script>", from)));
+    }
+
+    private static List<Double> numbers(JsonNode json, String key) {
+        return json.path("rows")
+                .valueStream()
+                .map(row -> row.path("numbers").path(key).path(0))
+                .filter(JsonNode::isNumber)
+                .map(JsonNode::asDouble)
+                .toList();
+    }
 
     @Test
     void quantizesWithTheBuiltinTextAndPacksAgainFromTheRecipe() throws IOException {

@@ -5,6 +5,7 @@ import awq4j.model.Linear;
 import awq4j.model.ScaleGroup;
 import java.util.ArrayList;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 
@@ -40,6 +41,18 @@ public final class FromRecipe implements QuantMethod {
     @Override
     public QuantizedBlock quantize(BlockSpec spec, BlockWeights weights, BlockCapture capture, QuantScheme scheme) {
         return quantize(spec, weights, Quantizer.forCheckpoints(scheme));
+    }
+
+    /**
+     * Scales a block as its recipe says, and rounds nothing: what its clips are about.
+     *
+     * @param weights rewritten in place
+     * @throws IllegalArgumentException if the recipe names a group or a shape that the block has not
+     */
+    public static void scale(BlockSpec spec, BlockWeights weights, BlockRecipe recipe) {
+        for (BlockRecipe.GroupScale scale : recipe.scales()) {
+            Folding.fold(group(spec, scale), scale.scale(), weights, new HashSet<>());
+        }
     }
 
     QuantizedBlock quantize(BlockSpec spec, BlockWeights weights, Quantizer quantizer) {

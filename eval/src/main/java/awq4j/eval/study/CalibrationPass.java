@@ -79,6 +79,13 @@ public final class CalibrationPass {
         return hidden.get(block);
     }
 
+    /** Lets go of a block that is not asked for again, and of what flows into it: for a single walk through the model. */
+    void forget(int block) {
+        BlockCapture known = captures.remove(block);
+        held -= known == null ? 0 : bytes(known);
+        hidden.set(block, new float[0]);
+    }
+
     /** Runs a block on hidden states of one's own. */
     BlockRunner.Captured captured(BlockSpec spec, BlockWeights weights, float[] in) {
         return runner.capture(spec, weights, in, calibration.sequences().length, calibration.length());

@@ -14,8 +14,8 @@ import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.HashSet;
+import java.util.LinkedHashSet;
 import java.util.List;
-import java.util.Set;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
@@ -70,7 +70,7 @@ class StudiesTest {
         List<Point> points = study.points().apply(bench);
         assertThat(points.stream().map(Point::labels)).doesNotHaveDuplicates().isNotEmpty();
         var rows = new ArrayList<Row>();
-        for (Point point : Set.of(points.getFirst(), points.getLast())) {
+        for (Point point : new LinkedHashSet<>(List.of(points.getFirst(), points.getLast()))) {
             point.measurement().measure(bench).forEach(row -> rows.add(row.behind(point.labels())));
         }
         var labels = new HashSet<String>();
