@@ -108,16 +108,19 @@ public final class StudyFile implements AutoCloseable {
         List<String> lines =
                 new String(bytes, 0, whole, StandardCharsets.UTF_8).lines().toList();
         if (lines.isEmpty()) {
-            var header = new LinkedHashMap<String, Object>();
-            header.put("version", VERSION);
-            header.put("run", run);
-            append(header);
+            begin(run);
             return;
         }
         try {
             JsonNode header = MAPPER.readTree(lines.getFirst());
             var found = new TreeMap<>(texts(header.path("run")));
-            if (header.path("version").asInt(-1) != VERSION || !found.equals(run)) {
+            boolean same = header.path("version").asInt(-1) == VERSION && found.equals(run);
+            if (!same && lines.size() == 1) { // nothing is lost
+                channel.truncate(0);
+                begin(run);
+                return;
+            }
+            if (!same) {
                 throw new IllegalArgumentException(file + " holds an unfinished study with other settings ("
                         + differences(found, run) + "): run it again with those, or start over with --restart");
             }
@@ -133,6 +136,13 @@ public final class StudyFile implements AutoCloseable {
                     -1,
                     "is not the work file of an unfinished study: take it away, or start over with --restart");
         }
+    }
+
+    private void begin(SortedMap<String, String> run) throws IOException {
+        var header = new LinkedHashMap<String, Object>();
+        header.put("version", VERSION);
+        header.put("run", run);
+        append(header);
     }
 
     /** The rows of a point, null if it is not finished. */
@@ -249,11 +259,14 @@ public final class StudyFile implements AutoCloseable {
         }
     }
 
-    /** Leaves the file as it is. */
+    /** Leaves the file as it is; one without points is taken away. */
     @Override
     public void close() {
         try {
             channel.close(); // gives the lock back
+            if (points.isEmpty()) {
+                Files.deleteIfExists(file);
+            }
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         }
