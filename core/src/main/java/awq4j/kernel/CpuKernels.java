@@ -163,11 +163,11 @@ final class CpuKernels implements Kernels {
         CpuBuffer from = own(x);
         CpuBuffer to = own(out);
         CpuBuffer gains = own(gain);
-        int n = from.columns();
+        int n = gains.columns();
         expect(
-                gains.rows() == 1 && gains.columns() == n,
+                gains.rows() == 1 && n > 0 && from.columns() % n == 0,
                 "layerNorm",
-                () -> "x " + from.shape() + ", gain " + gains.shape());
+                () -> "x " + from.shape() + " is not made of segments of the gain's " + gains.shape());
         float[] added = NO_BIAS;
         if (bias != null) {
             CpuBuffer own = own(bias);
@@ -178,7 +178,8 @@ final class CpuKernels implements Kernels {
             added = own.values();
         }
         expectSame("layerNorm", from, to);
-        elements.layerNorm(from.values(), gains.values(), added, n, epsilon, to.values(), from.rows());
+        elements.layerNorm(
+                from.values(), gains.values(), added, n, epsilon, to.values(), from.rows() * (from.columns() / n));
     }
 
     @Override

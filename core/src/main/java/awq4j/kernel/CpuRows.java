@@ -76,15 +76,15 @@ final class CpuRows {
         }
     }
 
-    /** Norms {@code count} rows from x to y; without bias that is empty. */
-    void layerNorm(float[] x, float[] gain, float[] bias, int n, float epsilon, float[] y, int count) {
+    /** Norms {@code segments} stretches of as many values as the gain has, from x to y; without bias that is empty. */
+    void layerNorm(float[] x, float[] gain, float[] bias, int n, float epsilon, float[] y, int segments) {
         this.x = x;
         this.y = y;
         this.first = gain;
         this.second = bias;
         this.epsilon = epsilon;
         columns = n;
-        run(count, step(n), layerNorm);
+        run(segments, step(n), layerNorm);
     }
 
     private void layerNorm(int from, int to, Scratch scratch) {

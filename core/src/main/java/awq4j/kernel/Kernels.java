@@ -28,7 +28,10 @@ public interface Kernels {
      */
     void rmsNorm(Buffer x, Buffer gain, float epsilon, Buffer out);
 
-    /** Layer norm of each row, biased variance; {@code bias} may be null; out may be x. */
+    /**
+     * Layer norm over consecutive segments of {@code gain.columns} values of each row, as {@link #rmsNorm}; biased
+     * variance; {@code bias} may be null; out may be x.
+     */
     void layerNorm(Buffer x, Buffer gain, @Nullable Buffer bias, float epsilon, Buffer out);
 
     /**

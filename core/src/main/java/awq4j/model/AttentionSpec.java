@@ -8,8 +8,8 @@ import org.jspecify.annotations.Nullable;
  *
  * @param clip queries, keys and values are kept within it on both sides of zero as they leave their projections; 0 for no
  *     limit
- * @param queryNorm RMS norm of queries, by head or over all heads as its size says; null without
- * @param keyNorm RMS norm of keys, null without
+ * @param queryNorm norm of queries, by head or over all heads as its size says; null without
+ * @param keyNorm norm of keys, null without
  * @param rotary how queries and keys turn with their positions, null if they do not
  */
 public record AttentionSpec(

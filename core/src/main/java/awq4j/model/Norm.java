@@ -1,5 +1,6 @@
 package awq4j.model;
 
+import awq4j.tensor.Shape;
 import java.util.List;
 
 /** A normalization, by the prefix of its tensors. */
@@ -7,14 +8,24 @@ public sealed interface Norm {
     /** Tensor prefix; the gain is {@code name.weight}. */
     String name();
 
-    /** Values that are normalized together: the width of the residual stream, a head, all heads. */
+    /** Values that are normalized together: those of the residual stream, a head, all heads. */
     int size();
 
     /** Added to the mean square or variance. */
     float epsilon();
 
-    /** The vectors it reads, each of {@link #size} values. */
+    /** The vectors it reads, each of {@link #values} values. */
     List<String> tensors();
+
+    /** The extents of each of {@link #tensors}. */
+    default Shape shape() {
+        return Shape.of(size());
+    }
+
+    /** Values of each of {@link #tensors}. */
+    default int values() {
+        return size();
+    }
 
     /**
      * Divides by the root mean square.
@@ -53,6 +64,29 @@ public sealed interface Norm {
                 return List.of();
             }
             return bias ? List.of(name + ".weight", name + ".bias") : List.of(name + ".weight");
+        }
+    }
+
+    /**
+     * Each head by itself: subtracts its mean, divides by its standard deviation, and multiplies by gains that every head
+     * has its own of.
+     *
+     * @param size values of a head
+     */
+    record Heads(String name, int heads, int size, float epsilon) implements Norm {
+        @Override
+        public List<String> tensors() {
+            return List.of(name + ".weight");
+        }
+
+        @Override
+        public Shape shape() {
+            return Shape.of(heads, size);
+        }
+
+        @Override
+        public int values() {
+            return heads * size;
         }
     }
 }

@@ -88,6 +88,6 @@ public record ParameterCount(long embeddings, long attention, long mlp, long nor
     }
 
     private static long of(Norm norm) {
-        return (long) norm.tensors().size() * norm.size();
+        return (long) norm.tensors().size() * norm.values();
     }
 }

@@ -90,7 +90,7 @@ public record TensorCheck(List<String> faults, List<String> unused) {
         }
 
         void norm(Norm norm) {
-            norm.tensors().forEach(name -> shape(name, Shape.of(norm.size())));
+            norm.tensors().forEach(name -> shape(name, norm.shape()));
         }
 
         void used(String name) {

@@ -130,7 +130,7 @@ final class BlockRounding {
         for (Norm norm : spec.norms()) {
             for (String name : norm.tensors()) {
                 if (touched.contains(name)) {
-                    changed.put(name, weights.vector(name, norm.size()));
+                    changed.put(name, weights.vector(name, norm.values()));
                 }
             }
         }

@@ -52,7 +52,7 @@ public final class BlockWeights implements Parameters {
         }
         for (Norm norm : spec.norms()) {
             for (String name : norm.tensors()) {
-                vectors.put(name, from.vector(name, norm.size()));
+                vectors.put(name, from.vector(name, norm.values()));
             }
         }
         if (spec.mlp() instanceof Mlp.Plain plain && plain.scales() != null) {

@@ -14,11 +14,11 @@ import java.util.stream.Stream;
 
 /** Relatives of Llama. */
 final class LlamaDefinitions {
-    private static final int HIDDEN = 32;
+    static final int HIDDEN = 32;
     private static final int WIDE = 64;
     private static final int SIZE = 8;
     private static final int HEADS = 4;
-    private static final int SHARED = 2;
+    static final int SHARED = 2;
 
     private LlamaDefinitions() {}
 
@@ -28,7 +28,8 @@ final class LlamaDefinitions {
                 granite(),
                 smolLm3(),
                 olmo2(),
-                commandR(),
+                commandR(false),
+                commandR(true),
                 internLm2(),
                 phi3OfPartialRotation(),
                 qwen2WithWindows());
@@ -38,13 +39,13 @@ final class LlamaDefinitions {
         return 1 / Math.sqrt(SIZE);
     }
 
-    private static String common(int layers, int kvHeads) {
+    static String common(int layers, int kvHeads) {
         return ",\"hidden_size\":" + HIDDEN + ",\"intermediate_size\":" + WIDE + ",\"num_hidden_layers\":" + layers
                 + ",\"num_attention_heads\":" + HEADS + ",\"num_key_value_heads\":" + kvHeads
                 + ",\"max_position_embeddings\":64";
     }
 
-    private static SlowModel llama(long seed, int layers, boolean bias, boolean norms) {
+    static SlowModel llama(long seed, int layers, boolean bias, boolean norms) {
         var model = new SlowModel(seed).matrix("model.embed_tokens.weight", VOCABULARY, HIDDEN);
         for (int i = 0; i < layers; i++) {
             String prefix = "model.layers." + i + ".";
@@ -80,8 +81,7 @@ final class LlamaDefinitions {
     }
 
     /** Llama's attention with whole heads that rotate. */
-    private static double[][] attention(
-            SlowModel m, String prefix, double[][] x, double theta, double scale, int window) {
+    static double[][] attention(SlowModel m, String prefix, double[][] x, double theta, double scale, int window) {
         String own = prefix + "self_attn.";
         double[][] q = rotate(m.linear(own + "q_proj", x), SIZE, SIZE, theta, false);
         double[][] k = rotate(m.linear(own + "k_proj", x), SIZE, SIZE, theta, false);
@@ -185,20 +185,33 @@ final class LlamaDefinitions {
         });
     }
 
-    private static Definition commandR() {
+    /** Command-R, or Command-R+ with norms on the heads of queries and keys. */
+    private static Definition commandR(boolean plus) {
         SlowModel m = gated(llama(5, 2, false, false), 2);
         for (int i = 0; i < 2; i++) {
-            m.gain("model.layers." + i + ".input_layernorm.weight", HIDDEN);
+            String prefix = "model.layers." + i + ".";
+            m.gain(prefix + "input_layernorm.weight", HIDDEN);
+            if (plus) {
+                m.gains(prefix + "self_attn.q_norm.weight", HEADS, SIZE)
+                        .gains(prefix + "self_attn.k_norm.weight", SHARED, SIZE);
+            }
         }
-        String config = common(2, SHARED) + ",\"layer_norm_eps\":1e-5,\"rope_theta\":75000,\"logit_scale\":0.25";
-        return new Definition("command_r", "CohereForCausalLM", config, m, tokens -> {
+        String config = common(2, SHARED) + ",\"layer_norm_eps\":1e-5,\"rope_theta\":75000,\"logit_scale\":0.25"
+                + ",\"use_qk_norm\":" + plus;
+        return new Definition(plus ? "command_r_plus" : "command_r", "CohereForCausalLM", config, m, tokens -> {
             double[][] h = m.embed("model.embed_tokens.weight", tokens);
             for (int i = 0; i < 2; i++) {
                 String prefix = "model.layers." + i + ".";
                 String own = prefix + "self_attn.";
                 double[][] x = m.layerNorm(prefix + "input_layernorm", h, 1e-5);
-                double[][] q = rotate(m.linear(own + "q_proj", x), SIZE, SIZE, 75_000, true);
-                double[][] k = rotate(m.linear(own + "k_proj", x), SIZE, SIZE, 75_000, true);
+                double[][] q = m.linear(own + "q_proj", x);
+                double[][] k = m.linear(own + "k_proj", x);
+                if (plus) {
+                    q = m.headNorm(own + "q_norm", q, 1e-5);
+                    k = m.headNorm(own + "k_norm", k, 1e-5);
+                }
+                q = rotate(q, SIZE, SIZE, 75_000, true);
+                k = rotate(k, SIZE, SIZE, 75_000, true);
                 double[][] out = m.linear(own + "o_proj", attend(q, k, m.linear(own + "v_proj", x), SIZE, scale(), 0));
                 h = sum(h, sum(out, gatedMlp(m, prefix, x)));
             }

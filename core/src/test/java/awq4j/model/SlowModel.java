@@ -37,6 +37,16 @@ public final class SlowModel {
         return tensor(name, 0, 1.2 / Math.sqrt(columns), columns, rows);
     }
 
+    /** Adds matrices of experts, one behind the other in one tensor. */
+    SlowModel experts(String name, int count, int rows, int columns) {
+        return tensor(name, 0, 1.2 / Math.sqrt(columns), count, rows, columns);
+    }
+
+    /** Adds gains that each head has its own of. */
+    SlowModel gains(String name, int heads, int size) {
+        return tensor(name, 1, 0.3, heads, size);
+    }
+
     SlowModel gain(String name, int size) {
         return tensor(name, 1, 0.3, size);
     }
@@ -110,6 +120,39 @@ public final class SlowModel {
                     sum += x[t][c] * (turned ? weight[c * rows + r] : weight[r * columns + c]);
                 }
                 out[t][r] = sum;
+            }
+        }
+        return out;
+    }
+
+    /** What an expert's matrix makes of one token, [rows]. */
+    double[] expert(String name, int expert, double[] x) {
+        int rows = (int) shapes.get(name)[1];
+        double[] out = new double[rows];
+        for (int r = 0; r < rows; r++) {
+            for (int c = 0; c < x.length; c++) {
+                out[r] += x[c] * values(name)[(expert * rows + r) * x.length + c];
+            }
+        }
+        return out;
+    }
+
+    /** A LayerNorm without bias on each head, with gains that each head has its own of, [heads, size]. */
+    double[][] headNorm(String prefix, double[][] x, double epsilon) {
+        float[] gains = values(prefix + ".weight");
+        int size = (int) shapes.get(prefix + ".weight")[1];
+        double[][] out = new double[x.length][x[0].length];
+        for (int t = 0; t < x.length; t++) {
+            for (int head = 0; head < x[t].length; head += size) {
+                double[] one = Arrays.copyOfRange(x[t], head, head + size);
+                double mean = Arrays.stream(one).average().orElseThrow();
+                double variance = Arrays.stream(one)
+                        .map(v -> (v - mean) * (v - mean))
+                        .average()
+                        .orElseThrow();
+                for (int i = 0; i < size; i++) {
+                    out[t][head + i] = (one[i] - mean) / Math.sqrt(variance + epsilon) * gains[head + i];
+                }
             }
         }
         return out;

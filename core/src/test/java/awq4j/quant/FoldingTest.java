@@ -10,6 +10,7 @@ import awq4j.kernel.CpuBackend;
 import awq4j.kernel.CpuOptions;
 import awq4j.kernel.KvBuffer.KvPrecision;
 import awq4j.model.BlockSpec;
+import awq4j.model.Definition;
 import awq4j.model.Linear;
 import awq4j.model.ModelSpec;
 import awq4j.model.Norm;
@@ -29,6 +30,7 @@ import java.util.List;
 import java.util.Objects;
 import java.util.Random;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
@@ -72,6 +74,17 @@ class FoldingTest {
     @MethodSource("awq4j.testing.GoldenFiles#models")
     void foldedModelGivesTheReferencesLogits(String folder) {
         Path path = Golden.path("models/" + folder);
+        int[] tokens = awq4j.model.GoldenModel.integers(path.resolve("expected.json"), "input_ids");
+        float[] logits = foldedLogits(path, tokens);
+        float[] expected = awq4j.model.GoldenModel.floats(path.resolve("io.safetensors"), "logits");
+        for (int i = 0; i < logits.length; i++) {
+            assertThat(Math.abs(logits[i] - expected[i]))
+                    .as("logit %d, seed %d", i, SEED)
+                    .isLessThan((float) (TOLERANCE * (1 + Math.abs(expected[i]))));
+        }
+    }
+
+    private static float[] foldedLogits(Path path, int[] tokens) {
         try (Checkpoint checkpoint = Checkpoints.open(path);
                 Backend backend = CpuBackend.open(CpuOptions.DEFAULT)) {
             ModelSpec model = Families.spec(checkpoint);
@@ -84,18 +97,27 @@ class FoldingTest {
                 folded.add(rounding.finish(BlockRecipe.plain(spec.index()), List.of()));
             }
             assertThat(folded).allSatisfy(block -> assertThat(block.changed()).isNotEmpty());
-            int[] tokens = awq4j.model.GoldenModel.integers(path.resolve("expected.json"), "input_ids");
             var transformer = Transformer.open(backend, model, new Overlay(checkpoint, folded), tokens.length);
             var cache = transformer.newSequence(KvPrecision.F32, tokens.length);
             var out = transformer.forward(StepBatch.of(tokens, 0, Logits.ALL), List.of(cache), Taps.NONE);
             float[] logits = new float[tokens.length * model.vocabulary()];
             backend.read(Objects.requireNonNull(out), logits);
-            float[] expected = awq4j.model.GoldenModel.floats(path.resolve("io.safetensors"), "logits");
-            for (int i = 0; i < logits.length; i++) {
-                assertThat(Math.abs(logits[i] - expected[i]))
-                        .as("logit %d, seed %d", i, SEED)
-                        .isLessThan((float) (TOLERANCE * (1 + Math.abs(expected[i]))));
-            }
+            return logits;
+        }
+    }
+
+    /** The same for families, and forms of families, that have a definition in place of a golden model. */
+    @ParameterizedTest
+    @MethodSource("awq4j.model.Definition#all")
+    void foldedModelGivesTheDefinitionsLogits(Definition definition, @TempDir Path model) {
+        int[] tokens = {7, 3, 41, 0, 19, 19, 30, 11, 2, 25, 46};
+        float[] logits = foldedLogits(definition.write(model), tokens);
+        double[][] expected = definition.logits().apply(tokens);
+        for (int i = 0; i < logits.length; i++) {
+            double one = expected[i / Definition.VOCABULARY][i % Definition.VOCABULARY];
+            assertThat(Math.abs(logits[i] - one))
+                    .as("logit %d, seed %d", i, SEED)
+                    .isLessThan(TOLERANCE * (1 + Math.abs(one)));
         }
     }
 

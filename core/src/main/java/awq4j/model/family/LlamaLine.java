@@ -35,8 +35,7 @@ final class LlamaLine {
     private boolean queryKeyValueBias;
     private boolean outputBias;
     private boolean mlpBias;
-    private boolean headNorms;
-    private boolean wideNorms;
+    private NormsOfHeads headNorms = (name, count) -> null;
     private boolean fused;
     private boolean tied;
     private float addedGain;
@@ -63,6 +62,13 @@ final class LlamaLine {
         Norm make(String name, int size);
     }
 
+    /** Makes the norm of all heads of queries, or of keys; null for none. */
+    @FunctionalInterface
+    interface NormsOfHeads {
+        @Nullable
+        Norm make(String name, int heads);
+    }
+
     /** Llama itself, without biases. */
     LlamaLine(String family, Checkpoint checkpoint) {
         this.family = family;
@@ -81,15 +87,19 @@ final class LlamaLine {
         return this;
     }
 
-    /** A norm on every query and key head, before they rotate. */
+    /** The same norm on every query head, and on every key head, before they rotate. */
     LlamaLine headNorms() {
-        headNorms = true;
-        return this;
+        return headNorms((name, count) -> norm(name, heads.size()));
     }
 
     /** One norm over all queries of a token and one over all keys, before they rotate. */
     LlamaLine wideNorms() {
-        wideNorms = true;
+        return headNorms((name, count) -> norm(name, count * heads.size()));
+    }
+
+    /** Norms on queries and keys, before they rotate, from their name and the number of heads. */
+    LlamaLine headNorms(NormsOfHeads kind) {
+        headNorms = kind;
         return this;
     }
 
@@ -264,19 +274,12 @@ final class LlamaLine {
                         linears.value(),
                         linears.output(),
                         0,
-                        inner(attention + "q_norm", heads.queryWidth()),
-                        inner(attention + "k_norm", heads.keyWidth()),
+                        headNorms.make(attention + "q_norm", heads.query()),
+                        headNorms.make(attention + "k_norm", heads.keyValue()),
                         turns),
                 mixture != null && mixture.in(index)
                         ? mixture.mlp(checkpoint, prefix, hidden)
                         : mlp.apply(prefix, this));
-    }
-
-    private @Nullable Norm inner(String name, int width) {
-        if (wideNorms) {
-            return norm(name, width);
-        }
-        return headNorms ? norm(name, heads.size()) : null;
     }
 
     private Mlp gated(String prefix) {
