@@ -9,16 +9,25 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.function.Function;
+import java.util.function.Supplier;
 
-/** The tensors of a model folder: one file of them, or the shards that an index lists. */
+/**
+ * The tensors of a model folder: one file of them, or the shards that an index lists. Experts that lie in one tensor
+ * appear as tensors of their own, in its place.
+ */
 public final class TensorFolder implements AutoCloseable {
     private final Path folder;
     private final List<TensorFile> files;
-    private final Map<String, TensorFile> places;
+    private final Map<String, Supplier<Tensor>> places;
 
-    private TensorFolder(Path folder, List<TensorFile> files, Map<String, TensorFile> places) {
+    private TensorFolder(Path folder, List<TensorFile> files, Map<String, TensorFile> stored) {
         this.folder = folder;
         this.files = files;
+        var places = new LinkedHashMap<String, Supplier<Tensor>>();
+        stored.forEach((name, file) -> FusedExperts.of(name)
+                .filter(form -> form.fits(file.shape(name), file.sizeBytes(name)))
+                .ifPresentOrElse(
+                        form -> form.put(name, file, places), () -> places.put(name, () -> file.tensor(name))));
         this.places = Collections.unmodifiableMap(places);
     }
 
@@ -120,11 +129,11 @@ public final class TensorFolder implements AutoCloseable {
      * @throws IllegalArgumentException if there is none of that name
      */
     public Tensor tensor(String name) {
-        TensorFile file = places.get(name);
-        if (file == null) {
+        Supplier<Tensor> place = places.get(name);
+        if (place == null) {
             throw new IllegalArgumentException(folder.getFileName() + " has no tensor " + name);
         }
-        return file.tensor(name);
+        return place.get();
     }
 
     @Override

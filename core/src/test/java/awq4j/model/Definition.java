@@ -17,7 +17,8 @@ public record Definition(
 
     /** Families, and forms of families, of which no results of transformers are at hand. */
     public static Stream<Definition> all() {
-        return Stream.concat(LlamaDefinitions.all(), WideDefinitions.all());
+        return Stream.of(LlamaDefinitions.all(), ExpertDefinitions.all(), WideDefinitions.all())
+                .flatMap(definitions -> definitions);
     }
 
     /** Writes the model's folder. */

@@ -36,6 +36,7 @@ public final class Families {
             new Falcon(),
             new StarCoder2(),
             new Granite(),
+            new GraniteMoe(),
             new SmolLm3(),
             new Olmo2(),
             new Cohere(),

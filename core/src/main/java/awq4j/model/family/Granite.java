@@ -32,6 +32,11 @@ final class Granite implements ModelFamily {
 
     @Override
     public ModelSpec spec(Checkpoint checkpoint) {
+        return line("granite", checkpoint).spec();
+    }
+
+    /** What models with experts share with the dense ones. */
+    static LlamaLine line(String family, Checkpoint checkpoint) {
         Config config = checkpoint.config();
         boolean bias = config.flag("attention_bias", false);
         float factor = (float) config.number("residual_multiplier", 1);
@@ -39,13 +44,12 @@ final class Granite implements ModelFamily {
         if (!(divisor > 0)) {
             throw new MalformedFileException(config.file(), -1, "\"logits_scaling\" should be positive, is " + divisor);
         }
-        return new LlamaLine("granite", checkpoint)
+        return new LlamaLine(family, checkpoint)
                 .biases(bias, bias, config.flag("mlp_bias", false))
                 .residual((prefix, line) -> new Residual.Sequential(
                         line.norm(prefix + "input_layernorm"), line.norm(prefix + "post_attention_layernorm"), factor))
                 .embeddingScale(config.number("embedding_multiplier", 1))
                 .scores(config.number("attention_multiplier", 1), 0)
-                .logitScale(1 / divisor)
-                .spec();
+                .logitScale(1 / divisor);
     }
 }

@@ -27,8 +27,9 @@ final class Mixtral implements ModelFamily {
     public ModelSpec spec(Checkpoint checkpoint) {
         Config config = checkpoint.config();
         int window = config.has("sliding_window") ? config.positive("sliding_window") : 0;
-        var mixture = Mixture.read(
-                config, Mixture.Names.MIXTRAL, "num_local_experts", "intermediate_size", true, 0, layer -> true);
+        // transformers 5 has them in one tensor, under other names
+        var names = checkpoint.hasLinear("model.layers.0.mlp.gate") ? Mixture.Names.QWEN : Mixture.Names.MIXTRAL;
+        var mixture = Mixture.read(config, names, "num_local_experts", "intermediate_size", true, 0, layer -> true);
         return new LlamaLine("mixtral", checkpoint)
                 .theta(1e6)
                 .epsilon(1e-5)

@@ -23,10 +23,12 @@ import java.util.function.IntPredicate;
  */
 record Mixture(
         Names names, int experts, int chosen, int width, boolean renormalized, int sharedWidth, IntPredicate layers) {
-    /** How a layer's tensors are called below its prefix: the part, and in an expert its three linears. */
-    record Names(String part, String gate, String up, String down) {
-        static final Names MIXTRAL = new Names("block_sparse_moe.", "w1", "w3", "w2");
-        static final Names QWEN = new Names("mlp.", "gate_proj", "up_proj", "down_proj");
+    /** How a layer's tensors are called below its prefix: the part, its router, and in an expert its three linears. */
+    record Names(String part, String router, String gate, String up, String down) {
+        static final Names MIXTRAL = new Names("block_sparse_moe.", "gate", "w1", "w3", "w2");
+        static final Names QWEN = new Names("mlp.", "gate", "gate_proj", "up_proj", "down_proj");
+        static final Names GRANITE =
+                new Names("block_sparse_moe.", "router.layer", "gate_proj", "up_proj", "down_proj");
     }
 
     /** @throws MalformedFileException if the numbers make no sense */
@@ -82,7 +84,8 @@ record Mixture(
                 : new Mlp.Shared(
                         expert(checkpoint, part + "shared_expert.", hidden, sharedWidth, activation),
                         new Linear(part + "shared_expert_gate", 1, hidden, false));
-        return new Mlp.Experts(new Linear(part + "gate", experts, hidden, false), chosen, renormalized, all, shared);
+        return new Mlp.Experts(
+                new Linear(part + names.router(), experts, hidden, false), chosen, renormalized, all, shared);
     }
 
     private Mlp.Gated expert(Checkpoint checkpoint, String prefix, int hidden, int wide, Activation activation) {
