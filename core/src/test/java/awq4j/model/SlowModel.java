@@ -266,6 +266,15 @@ public final class SlowModel {
         return out;
     }
 
+    /** The nearest number of eight binary digits, which is what bfloat16 holds; of two as near the even one. */
+    static double bfloat16(double x) {
+        if (x == 0) {
+            return 0;
+        }
+        int shift = 7 - Math.getExponent(x);
+        return Math.scalb(Math.rint(Math.scalb(x, shift)), -shift);
+    }
+
     /** Turns the first {@code r} values of each head of {@code size}: pairs half a rotation apart, or neighbours. */
     static double[][] rotate(double[][] x, int size, int r, double theta, boolean neighbours) {
         double[][] out = new double[x.length][];
@@ -284,9 +293,20 @@ public final class SlowModel {
         return out;
     }
 
+    /** What is added to a head's score of a key at one position for a query at another. */
+    @FunctionalInterface
+    interface Bias {
+        double of(int head, int key, int query);
+    }
+
     /** Causal attention; a window of 0 is none, slopes may be empty. */
     static double[][] attend(
             double[][] q, double[][] k, double[][] v, int size, double scale, int window, double... slopes) {
+        return attend(q, k, v, size, scale, window, (head, p, t) -> slopes.length == 0 ? 0 : slopes[head] * (p - t));
+    }
+
+    /** The same with any biases. */
+    static double[][] attend(double[][] q, double[][] k, double[][] v, int size, double scale, int window, Bias bias) {
         int heads = q[0].length / size;
         int sharing = q[0].length / k[0].length;
         double[][] out = new double[q.length][q[0].length];
@@ -301,7 +321,7 @@ public final class SlowModel {
                     for (int d = 0; d < size; d++) {
                         score += q[t][h * size + d] * k[p][kv + d];
                     }
-                    weights[p] = Math.exp(score * scale + (slopes.length == 0 ? 0 : slopes[h] * (p - t)));
+                    weights[p] = Math.exp(score * scale + bias.of(h, p, t));
                     sum += weights[p];
                 }
                 for (int p = first; p <= t; p++) {

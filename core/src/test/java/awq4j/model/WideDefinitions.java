@@ -2,6 +2,7 @@ package awq4j.model;
 
 import static awq4j.model.Definition.VOCABULARY;
 import static awq4j.model.SlowModel.attend;
+import static awq4j.model.SlowModel.bfloat16;
 import static awq4j.model.SlowModel.columns;
 import static awq4j.model.SlowModel.map;
 import static awq4j.model.SlowModel.ofEach;
@@ -26,6 +27,8 @@ final class WideDefinitions {
                 neoXInARow(),
                 falconOfOneNorm(),
                 falconInARow(),
+                falconRw(16),
+                falconRw(12),
                 gpt2WithoutPrefix(),
                 bigCodeOfManyKeys(),
                 bloomOfSixHeads(),
@@ -96,12 +99,16 @@ final class WideDefinitions {
     }
 
     private static SlowModel falcon(long seed, int kvHeads, String... norms) {
+        return falcon(seed, (HEADS + 2 * kvHeads) * SIZE, false, norms);
+    }
+
+    private static SlowModel falcon(long seed, int rows, boolean bias, String... norms) {
         SlowModel m = new SlowModel(seed)
                 .matrix("transformer.word_embeddings.weight", VOCABULARY, HIDDEN)
                 .gain("transformer.ln_f.weight", HIDDEN)
                 .bias("transformer.ln_f.bias", HIDDEN);
         for (int i = 0; i < 2; i++) {
-            wide(m, "transformer.h." + i + ".", "self_attention.", (HEADS + 2 * kvHeads) * SIZE, false, norms);
+            wide(m, "transformer.h." + i + ".", "self_attention.", rows, bias, norms);
         }
         return m;
     }
@@ -150,6 +157,61 @@ final class WideDefinitions {
             }
             return m.linear("transformer.word_embeddings", m.layerNorm("transformer.ln_f", h, 1e-5));
         });
+    }
+
+    /** Biases by the place of the key, rounded at each step, and scaled as scores are; 12 heads have slopes of 8 and of 16. */
+    private static Definition falconRw(int heads) {
+        int size = heads == 16 ? 2 : 4;
+        int hidden = heads * size;
+        SlowModel m = new SlowModel(30 + heads)
+                .matrix("transformer.word_embeddings.weight", VOCABULARY, hidden)
+                .gain("transformer.ln_f.weight", hidden)
+                .bias("transformer.ln_f.bias", hidden);
+        for (int i = 0; i < 2; i++) {
+            String prefix = "transformer.h." + i + ".";
+            for (String norm : List.of("input_layernorm", "post_attention_layernorm")) {
+                m.gain(prefix + norm + ".weight", hidden).bias(prefix + norm + ".bias", hidden);
+            }
+            m.matrix(prefix + "self_attention.query_key_value.weight", 3 * hidden, hidden)
+                    .bias(prefix + "self_attention.query_key_value.bias", 3 * hidden)
+                    .matrix(prefix + "self_attention.dense.weight", hidden, hidden)
+                    .bias(prefix + "self_attention.dense.bias", hidden)
+                    .matrix(prefix + "mlp.dense_h_to_4h.weight", 4 * hidden, hidden)
+                    .bias(prefix + "mlp.dense_h_to_4h.bias", 4 * hidden)
+                    .matrix(prefix + "mlp.dense_4h_to_h.weight", hidden, 4 * hidden)
+                    .bias(prefix + "mlp.dense_4h_to_h.bias", hidden);
+        }
+        String config = ",\"hidden_size\":" + hidden + ",\"num_hidden_layers\":2,\"num_attention_heads\":" + heads
+                + ",\"new_decoder_architecture\":false,\"multi_query\":false,\"parallel_attn\":false,\"bias\":true,"
+                + "\"alibi\":true,\"max_position_embeddings\":64";
+        double root = Math.sqrt(size);
+        return new Definition("falcon_rw of " + heads + " heads", "FalconForCausalLM", config, m, tokens -> {
+            double[][] h = m.embed("transformer.word_embeddings.weight", tokens);
+            for (int i = 0; i < 2; i++) {
+                String prefix = "transformer.h." + i + ".";
+                double[][] x = m.layerNorm(prefix + "input_layernorm", h, 1e-5);
+                double[][] all = m.linear(prefix + "self_attention.query_key_value", x);
+                double[][] out = attend(
+                        ofEach(all, heads, 3 * size, 0, size),
+                        ofEach(all, heads, 3 * size, size, 2 * size),
+                        ofEach(all, heads, 3 * size, 2 * size, 3 * size),
+                        size,
+                        1 / root,
+                        0,
+                        (head, key, query) -> bfloat16(bfloat16(slope(head, heads)) * bfloat16(key)) / root);
+                h = sum(h, m.linear(prefix + "self_attention.dense", out));
+                h = sum(h, wideMlp(m, prefix, m.layerNorm(prefix + "post_attention_layernorm", h, 1e-5), false));
+            }
+            return m.linear("transformer.word_embeddings", m.layerNorm("transformer.ln_f", h, 1e-5));
+        });
+    }
+
+    /** Of 16 heads 2^(-1/2), 2^(-1), ...; of 12 heads those of 8, then the 1st, 3rd, 5th and 7th of 16. */
+    private static double slope(int head, int heads) {
+        if (heads == 16) {
+            return Math.pow(2, -(head + 1) / 2.0);
+        }
+        return head < 8 ? Math.pow(2, -(head + 1)) : Math.pow(2, -(2 * (head - 8) + 1) / 2.0);
     }
 
     private static Definition gpt2WithoutPrefix() {

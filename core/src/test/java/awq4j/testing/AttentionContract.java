@@ -90,6 +90,17 @@ public abstract class AttentionContract {
     }
 
     @Test
+    void roundedBiases() {
+        float[] slopes = {0.70703125f, 0.5f, 0.04412842f};
+        for (int length : new int[] {1, 17, 75, 300, 1300}) {
+            var shape = new AttentionShape(3, 3, 20, 0.2f, 0, 0, slopes, true);
+            assertAttention(shape, length, Math.min(length, 20), KvPrecision.F32);
+            var capped = new AttentionShape(3, 1, 24, 1.5f, 60, 5, slopes, true);
+            assertAttention(capped, length, Math.min(length, 3), KvPrecision.F16);
+        }
+    }
+
+    @Test
     void softCaps() {
         for (float cap : new float[] {0.5f, 5, 50}) {
             for (int length : lengths()) {

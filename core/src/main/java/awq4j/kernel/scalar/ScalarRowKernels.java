@@ -160,14 +160,13 @@ public final class ScalarRowKernels implements RowKernels {
         for (int token = from; token < to; token++) {
             for (int head = kvHead * shared; head < (kvHead + 1) * shared; head++) {
                 int at = (token * shape.heads() + head) * shape.headDim();
-                float slope = shape.alibiSlopes() == null ? 0 : shape.alibiSlopes()[head];
                 int position = positions[token];
                 int first = shape.window() == 0 ? 0 : Math.max(0, position - shape.window() + 1);
                 float[] weights = scratch.floats(0, position + 1);
                 score(queries, at, shape, cache, kvHead, first, position, weights);
                 for (int p = first; p <= position; p++) {
                     float score = shape.softcap() == 0 ? weights[p] : softcap(shape.softcap(), weights[p]);
-                    weights[p] = score + slope * (p - position);
+                    weights[p] = score + shape.bias(head, p, position);
                 }
                 softmax(weights, first, position + 1);
                 average(weights, first, position, cache, kvHead, out, at);

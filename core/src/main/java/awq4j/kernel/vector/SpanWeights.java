@@ -1,6 +1,7 @@
 package awq4j.kernel.vector;
 
 import jdk.incubator.vector.FloatVector;
+import jdk.incubator.vector.IntVector;
 import jdk.incubator.vector.VectorOperators;
 import jdk.incubator.vector.VectorSpecies;
 
@@ -20,6 +21,21 @@ final class SpanWeights {
                     .add(LANE.add(distance + i - start).mul(slope))
                     .intoArray(scores, i);
         }
+    }
+
+    /** Adds {@code factor * bfloat16(slope * bfloat16(position))}, the position being {@code first} at {@code start}. */
+    static void step(float[] scores, int start, int end, float slope, float factor, int first) {
+        for (int i = start; i < end; i += L) {
+            FloatVector line = toBf16(LANE.add(first + i - start)).mul(slope);
+            FloatVector.fromArray(F, scores, i).add(toBf16(line).mul(factor)).intoArray(scores, i);
+        }
+    }
+
+    /** The nearest bfloat16 numbers, of two as near the even one; of finite numbers. */
+    private static FloatVector toBf16(FloatVector x) {
+        IntVector bits = x.reinterpretAsInts();
+        IntVector odd = bits.lanewise(VectorOperators.LSHR, 16).and(1);
+        return bits.add(odd).add(0x7fff).and(0xffff_0000).reinterpretAsFloats();
     }
 
     /** The greatest score. NaN is passed over: it comes back when the scores become weights. */

@@ -268,8 +268,12 @@ final class TiledAttention {
             Elementwise.softcap(LOG2_E * shape.softcap(), weights, start, end); // the scores are in powers of two
         }
         if (shape.alibiSlopes() != null) {
-            float slope = LOG2_E * shape.alibiSlopes()[kvHead * shared + row % shared];
-            SpanWeights.incline(weights, start, end, slope, from - position[row]);
+            float slope = shape.alibiSlopes()[kvHead * shared + row % shared];
+            if (shape.alibiRounded()) {
+                SpanWeights.step(weights, start, end, slope, LOG2_E * shape.scale(), from);
+            } else {
+                SpanWeights.incline(weights, start, end, LOG2_E * slope, from - position[row]);
+            }
         }
         Arrays.fill(weights, start, low, Float.NEGATIVE_INFINITY);
         Arrays.fill(weights, high, end, Float.NEGATIVE_INFINITY);

@@ -1,5 +1,7 @@
 package awq4j.model.family;
 
+import awq4j.tensor.FloatFormats;
+
 /**
  * Slopes of attention with linear biases (Press et al., 2022): a geometric series over the heads. For a number of heads
  * that is no power of two there are two ways to fill up.
@@ -36,6 +38,19 @@ final class Alibi {
                     (i < power
                             ? Math.pow(2, -(i + 1) * 8.0 / power)
                             : Math.pow(2, -(2 * (i - power) + 1) * 4.0 / power));
+        }
+        return slopes;
+    }
+
+    /** Falcon's way: BLOOM's slopes, each a power of the first as float32, rounded to bfloat16. */
+    static float[] ofFalcon(int heads) {
+        int power = Integer.highestOneBit(heads);
+        double base = (float) Math.pow(2, -8.0 / power);
+        double between = (float) Math.pow(2, -4.0 / power);
+        float[] slopes = new float[heads];
+        for (int i = 0; i < heads; i++) {
+            double slope = i < power ? Math.pow(base, i + 1) : Math.pow(between, 2 * (i - power) + 1);
+            slopes[i] = FloatFormats.roundToBf16((float) slope);
         }
         return slopes;
     }

@@ -2,7 +2,7 @@ package awq4j.model.family;
 
 import awq4j.format.Checkpoint;
 import awq4j.format.Config;
-import awq4j.format.UnsupportedModelException;
+import awq4j.kernel.AttentionShape;
 import awq4j.model.AttentionSpec;
 import awq4j.model.BlockSpec;
 import awq4j.model.Embedding;
@@ -17,7 +17,8 @@ import java.util.Set;
 
 /**
  * Falcon: attention and MLP side by side. The 7B model has one norm for both and one head of keys and values; the 40B and
- * 180B models have two norms and several heads; the second 11B one norm and several heads.
+ * 180B models have two norms and several heads; the second 11B one norm and several heads. The RW models have attention and
+ * MLP one after the other, a head of keys and values for each query, and biases by distance in place of rotation.
  */
 final class Falcon implements ModelFamily {
     @Override
@@ -27,7 +28,7 @@ final class Falcon implements ModelFamily {
 
     @Override
     public String models() {
-        return "Falcon 7B, 40B, 180B; Falcon2 11B";
+        return "Falcon 7B, 40B, 180B; Falcon-RW 1B, 7B; Falcon2 11B";
     }
 
     @Override
@@ -38,9 +39,6 @@ final class Falcon implements ModelFamily {
     @Override
     public ModelSpec spec(Checkpoint checkpoint) {
         Config config = checkpoint.config();
-        if (config.flag("alibi", false)) { // biases are rounded to bfloat16 there, which is part of what was trained
-            throw new UnsupportedModelException("Falcon with alibi is not supported; supported: rotary positions");
-        }
         int hidden = config.positive("hidden_size", Bounds.WIDTH);
         int vocabulary = config.positive("vocab_size", Bounds.VOCABULARY);
         int layers = config.positive("num_hidden_layers", Bounds.LAYERS);
@@ -68,6 +66,7 @@ final class Falcon implements ModelFamily {
         Heads heads = heads(config, hidden, grouped);
         int wide = config.positive("ffn_hidden_size", Bounds.WIDTH, 4 * hidden);
         boolean bias = config.flag("bias", false);
+        boolean alibi = config.flag("alibi", false);
         String attention = prefix + "self_attention.";
         var matrix = new Fused(attention + "query_key_value", Projections.rows(heads), hidden, bias, false);
         Linear output = new Linear(attention + "dense", hidden, heads.queryWidth(), bias);
@@ -77,17 +76,29 @@ final class Falcon implements ModelFamily {
                 index,
                 residual(config, prefix, hidden, grouped),
                 new AttentionSpec(
-                        heads.shape(),
+                        alibi ? inclined(heads) : heads.shape(),
                         linears.query(),
                         linears.key(),
                         linears.value(),
                         linears.output(),
-                        RopeConfig.read(config, heads.size(), 10_000)),
+                        alibi ? null : RopeConfig.read(config, heads.size(), 10_000)),
                 Activations.plain(
                         Activations.read(config, "activation", "gelu"),
                         new Linear(prefix + "mlp.dense_h_to_4h", wide, hidden, bias),
                         new Linear(prefix + "mlp.dense_4h_to_h", hidden, wide, bias),
                         prefix + "mlp.act"));
+    }
+
+    private static AttentionShape inclined(Heads heads) {
+        return new AttentionShape(
+                heads.query(),
+                heads.keyValue(),
+                heads.size(),
+                heads.scale(),
+                0,
+                0,
+                Alibi.ofFalcon(heads.query()),
+                true);
     }
 
     private static Heads heads(Config config, int hidden, boolean grouped) {
