@@ -132,7 +132,7 @@ final class InspectionPage {
     private void weights() {
         section();
         var files = facts.stored().files();
-        String names = files.size() == 1 ? clean(files.keySet().iterator().next()) : files.size() + " shards";
+        String names = files.size() == 1 ? clean(files.keySet().iterator().next()) : files.size() + " files";
         line(
                 "weights",
                 names + ", " + Figures.bytes(facts.stored().fileBytes()) + " on disk, "

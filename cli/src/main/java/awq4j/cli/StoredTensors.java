@@ -27,7 +27,7 @@ import java.util.TreeSet;
 /**
  * The tensors of one or more files as their headers list them, of whatever element type.
  *
- * @param files by name, with their sizes in bytes
+ * @param files by their names in the model's folder, with their sizes in bytes
  * @param tensors in the order of files and headers
  */
 record StoredTensors(Map<String, Long> files, List<Row> tensors) {
@@ -51,7 +51,7 @@ record StoredTensors(Map<String, Long> files, List<Row> tensors) {
             return ofFile(PackedFile.of(folder));
         }
         try (TensorFolder opened = found.get()) {
-            return of(opened.files());
+            return of(opened.path(), opened.files());
         }
     }
 
@@ -61,7 +61,7 @@ record StoredTensors(Map<String, Long> files, List<Row> tensors) {
             return ofGguf(file);
         }
         try (var opened = SafetensorsFile.open(file)) {
-            return of(List.of(opened));
+            return of(Path.of(""), List.of(opened));
         }
     }
 
@@ -79,11 +79,15 @@ record StoredTensors(Map<String, Long> files, List<Row> tensors) {
         }
     }
 
-    private static StoredTensors of(List<? extends TensorFile> opened) throws IOException {
+    private static StoredTensors of(Path folder, List<? extends TensorFile> opened) throws IOException {
         var files = new LinkedHashMap<String, Long>();
         var rows = new ArrayList<Row>();
         for (TensorFile file : opened) {
-            files.put(String.valueOf(file.path().getFileName()), Files.size(file.path()));
+            // below the folder several files may have one name
+            Path place = file.path().startsWith(folder)
+                    ? folder.relativize(file.path())
+                    : file.path().getFileName();
+            files.put(String.valueOf(place), Files.size(file.path()));
             for (String name : file.names()) {
                 rows.add(new Row(name, file.dtypeName(name), file.shape(name), file.sizeBytes(name)));
             }
