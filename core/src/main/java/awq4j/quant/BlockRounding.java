@@ -37,6 +37,11 @@ final class BlockRounding {
         Folding.fold(group, scale, weights, touched);
     }
 
+    /** Takes note that something else rewrote a linear's matrix. */
+    void rewritten(Linear linear) {
+        touched.add(linear.name() + ".weight");
+    }
+
     /** Why a linear is not rounded: since it steers experts, or no packing holds it under the scheme; null if it is. */
     static @Nullable String obstacle(BlockSpec spec, Linear linear, QuantScheme scheme) {
         if (spec.steers(linear)) {
