@@ -75,9 +75,7 @@ public final class Block {
 
     /** Bytes that the linears take on the device. */
     public long sizeBytes() {
-        return linears.values().stream()
-                .mapToLong(linear -> linear.weight().sizeBytes())
-                .sum();
+        return linears.values().stream().mapToLong(PlacedLinear::sizeBytes).sum();
     }
 
     /** Bytes of the linears that one token's pass reads: of experts, those it goes to. */
@@ -87,7 +85,7 @@ public final class Block {
             long all = 0;
             for (Mlp.Gated expert : experts.experts()) {
                 for (Linear linear : expert.linears()) {
-                    all += placed(linear).weight().sizeBytes();
+                    all += placed(linear).sizeBytes();
                 }
             }
             bytes -= all - all * experts.chosen() / experts.experts().size();
@@ -194,9 +192,9 @@ public final class Block {
         Buffer q = rows.query();
         Buffer k = rows.key();
         Buffer v = rows.value();
-        apply(attention.query(), x, q, taps);
-        apply(attention.key(), x, k, taps);
-        apply(attention.value(), x, v, taps);
+        apply(attention.query(), x, q, work, taps);
+        apply(attention.key(), x, k, work, taps);
+        apply(attention.value(), x, v, work, taps);
         if (attention.clip() != 0) {
             kernels.clamp(attention.clip(), q);
             kernels.clamp(attention.clip(), k);
@@ -213,7 +211,7 @@ public final class Block {
         }
         kernels.store(k, v, batch.positions(), batch.sequences(), caches);
         kernels.attend(q, attention.shape(), batch.positions(), batch.sequences(), caches, rows.attended());
-        apply(attention.output(), rows.attended(), out, taps);
+        apply(attention.output(), rows.attended(), out, work, taps);
     }
 
     private void rotate(AttentionSpec attention, Buffer x, Workspace.Tables tables) {
@@ -237,21 +235,21 @@ public final class Block {
             case Mlp.Gated gated -> {
                 Buffer gate = rows.wide();
                 Buffer up = rows.wideUp();
-                apply(gated.gate(), x, gate, taps);
-                apply(gated.up(), x, up, taps);
+                apply(gated.gate(), x, gate, work, taps);
+                apply(gated.up(), x, up, work, taps);
                 backend.kernels().gate(gated.activation(), gate, up);
-                apply(gated.down(), gate, out, taps);
+                apply(gated.down(), gate, out, work, taps);
             }
             case Mlp.Plain plain -> {
                 Buffer wide = rows.wide();
-                apply(plain.input(), x, wide, taps);
+                apply(plain.input(), x, wide, work, taps);
                 backend.kernels().activate(plain.activation(), wide);
                 if (activationScale != null) {
                     backend.kernels().multiply(activationScale, wide);
                 }
-                apply(plain.output(), wide, out, taps);
+                apply(plain.output(), wide, out, work, taps);
             }
-            case Mlp.Experts experts -> ExpertPass.run(this, experts, work.experts(experts), x, out, taps);
+            case Mlp.Experts experts -> ExpertPass.run(this, experts, work, x, out, taps);
         }
     }
 
@@ -273,11 +271,11 @@ public final class Block {
     }
 
     /** Runs one of its linears. */
-    void apply(Linear linear, Buffer x, Buffer out, Taps taps) {
+    void apply(Linear linear, Buffer x, Buffer out, Workspace work, Taps taps) {
         if (!taps.equals(Taps.NONE)) {
             taps.at(linear.name() + ".input", x);
         }
-        placed(linear).apply(backend, x, out);
+        placed(linear).apply(backend, work.side(), x, out);
     }
 
     private PlacedLinear placed(Linear linear) {

@@ -6,7 +6,9 @@ import awq4j.format.UnsupportedModelException;
 import awq4j.format.packed.PackedFile;
 import awq4j.kernel.Backend;
 import awq4j.kernel.PlacedWeight;
+import awq4j.tensor.DType;
 import awq4j.tensor.Tensor;
+import awq4j.weight.LowRank;
 import awq4j.weight.PackedMatrix;
 import awq4j.weight.Weight;
 import awq4j.weight.WeightLayout.Dense;
@@ -87,6 +89,39 @@ final class CheckpointParameters implements Parameters {
             own[row] = all[stored.row(row)];
         }
         return own;
+    }
+
+    @Override
+    public Optional<LowRank> lowRank(Linear linear) {
+        String down = linear.name() + LowRank.DOWN;
+        String up = linear.name() + LowRank.UP;
+        if (!checkpoint.has(down) && !checkpoint.has(up)) {
+            return Optional.empty();
+        }
+        Tensor thin = checkpoint.tensor(down);
+        Tensor tall = checkpoint.tensor(up);
+        boolean fits = thin.shape().rank() == 2
+                && tall.shape().rank() == 2
+                && thin.shape().dim(1) == linear.columns()
+                && tall.shape().dim(0) == linear.rows()
+                && thin.shape().dim(0) == tall.shape().dim(1);
+        if (!fits) {
+            throw new MalformedFileException(
+                    checkpoint.path(),
+                    -1,
+                    down + ", " + up + ": expected [rank, " + linear.columns() + "] and [" + linear.rows()
+                            + ", rank], file has " + thin.shape() + " and " + tall.shape());
+        }
+        int rank = (int) thin.shape().dim(0);
+        return Optional.of(
+                new LowRank(dense(down, rank, linear.columns(), thin), dense(up, linear.rows(), rank, tall)));
+    }
+
+    private static Weight dense(String name, int rows, int columns, Tensor tensor) {
+        if (tensor.dtype() != DType.F16 && tensor.dtype() != DType.BF16 && tensor.dtype() != DType.F32) {
+            throw new UnsupportedModelException(name + ": expected F16, BF16 or F32, found " + tensor.dtype());
+        }
+        return new Weight(name, rows, columns, new Dense(tensor.dtype()), tensor.data(), null, null);
     }
 
     @Override

@@ -4,6 +4,7 @@ import awq4j.format.Checkpoint;
 import awq4j.format.packed.PackedFile;
 import awq4j.kernel.Backend;
 import awq4j.kernel.PlacedWeight;
+import awq4j.weight.LowRank;
 import awq4j.weight.Weight;
 import java.util.Optional;
 
@@ -20,6 +21,11 @@ public interface Parameters {
 
     /** The vector of that name, if there is one; it has {@code size} values. */
     Optional<float[]> optional(String name, int size);
+
+    /** What makes up for what a block's linear lost when it was quantized; empty if nothing does. */
+    default Optional<LowRank> lowRank(Linear linear) {
+        return Optional.empty();
+    }
 
     /**
      * The matrix of a linear as it was packed earlier, placed; empty if it was not.

@@ -7,15 +7,36 @@ import awq4j.weight.Weight;
 import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 
-/** A linear on a device. */
-public record PlacedLinear(PlacedWeight weight, @Nullable Buffer bias) {
+/**
+ * A linear on a device.
+ *
+ * @param lowRank what runs beside the weight and is added to its product; null for nothing
+ */
+public record PlacedLinear(
+        PlacedWeight weight,
+        @Nullable Buffer bias,
+        @Nullable PlacedLowRank lowRank) {
+    /** A linear with nothing beside it. */
+    public PlacedLinear(PlacedWeight weight, @Nullable Buffer bias) {
+        this(weight, bias, null);
+    }
+
     /** Takes a linear in, with the bias that its specification asks for. */
     public static PlacedLinear place(Backend backend, Linear linear, Parameters parameters) {
         return new PlacedLinear(
                 parameters
                         .packed(backend, linear.name(), linear)
                         .orElseGet(() -> backend.place(parameters.matrix(linear))),
-                bias(backend, linear, parameters));
+                bias(backend, linear, parameters),
+                parameters
+                        .lowRank(linear)
+                        .map(correction -> PlacedLowRank.place(backend, correction))
+                        .orElse(null));
+    }
+
+    /** Bytes that a pass over it reads. */
+    long sizeBytes() {
+        return weight.sizeBytes() + (lowRank == null ? 0 : lowRank.sizeBytes());
     }
 
     /** Takes the output matrix of a quantized model in. */
@@ -41,6 +62,14 @@ public record PlacedLinear(PlacedWeight weight, @Nullable Buffer bias) {
         Buffer buffer = backend.allocate(1, values.length);
         backend.write(values, buffer);
         return buffer;
+    }
+
+    /** {@code out = x * weight^T + bias}, and what the low-rank matrix adds. */
+    void apply(Backend backend, SideRoom room, Buffer x, Buffer out) {
+        apply(backend, x, out);
+        if (lowRank != null) {
+            lowRank.add(backend, room, x, out);
+        }
     }
 
     /** {@code out = x * weight^T + bias}. */

@@ -18,6 +18,7 @@ public final class Workspace {
     /** Which rotation a block has, by its number; -1 for none. */
     private final int[] rotationOf;
 
+    private final SideRoom side;
     private final Rows all;
     private final Map<ExpertRoom.Shape, ExpertRoom> experts = new HashMap<>();
     private Rows latest;
@@ -66,6 +67,7 @@ public final class Workspace {
     public Workspace(Backend backend, ModelSpec spec, List<BlockSpec> blocks, int maxRows) {
         this.backend = backend;
         this.maxRows = maxRows;
+        this.side = new SideRoom(backend);
         int queries = 1;
         int keys = 1;
         int widest = 1;
@@ -160,6 +162,11 @@ public final class Workspace {
             throw new IllegalArgumentException("the workspace was made for blocks without such experts");
         }
         return room;
+    }
+
+    /** The buffers for what runs beside linears. */
+    SideRoom side() {
+        return side;
     }
 
     /** The buffers for {@code count} tokens; the same as last time if that was as many. */

@@ -7,6 +7,7 @@ import awq4j.model.Norm;
 import awq4j.model.Parameters;
 import awq4j.tensor.DType;
 import awq4j.tensor.FloatFormats;
+import awq4j.weight.LowRank;
 import awq4j.weight.Weight;
 import awq4j.weight.WeightCodec;
 import awq4j.weight.WeightLayout.Dense;
@@ -24,6 +25,7 @@ import java.util.Optional;
 public final class BlockWeights implements Parameters {
     private final Map<String, Matrix> matrices;
     private final Map<String, float[]> vectors;
+    private final Map<String, LowRank> corrections = new LinkedHashMap<>();
 
     /**
      * A linear's matrix.
@@ -75,7 +77,9 @@ public final class BlockWeights implements Parameters {
                 copies.put(name, new Matrix(matrix.linear(), matrix.values().clone(), matrix.stored())));
         var vectorCopies = new LinkedHashMap<String, float[]>();
         vectors.forEach((name, values) -> vectorCopies.put(name, values.clone()));
-        return new BlockWeights(copies, vectorCopies);
+        var copy = new BlockWeights(copies, vectorCopies);
+        copy.corrections.putAll(corrections);
+        return copy;
     }
 
     /**
@@ -93,6 +97,7 @@ public final class BlockWeights implements Parameters {
             }
         });
         vectors.values().forEach(BlockWeights::toFloat16);
+        corrections.putAll(block.corrections());
     }
 
     private static void toFloat16(float[] values) {
@@ -127,6 +132,11 @@ public final class BlockWeights implements Parameters {
     @Override
     public Weight matrix(Linear linear) {
         return Weight.ofFloats(linear.name(), linear.rows(), linear.columns(), values(linear.name()));
+    }
+
+    @Override
+    public Optional<LowRank> lowRank(Linear linear) {
+        return Optional.ofNullable(corrections.get(linear.name()));
     }
 
     @Override

@@ -131,7 +131,7 @@ public final class Wanda implements QuantMethod {
                 changed.put(matrix.name() + ".weight", matrix.values(part -> weights.values(part.name())));
             }
         }
-        return new QuantizedBlock(block.linears(), changed, block.recipe(), block.reports());
+        return new QuantizedBlock(block.linears(), changed, block.corrections(), block.recipe(), block.reports());
     }
 
     private double loss(Linear linear, float[] original, float[] values, float[] inputs) {

@@ -2,6 +2,8 @@ package awq4j.quant;
 
 import awq4j.format.Checkpoint;
 import awq4j.format.Config;
+import awq4j.tensor.DType;
+import awq4j.tensor.Shape;
 import awq4j.tensor.Tensor;
 import awq4j.weight.Weight;
 import java.nio.file.Path;
@@ -12,12 +14,21 @@ import java.util.Optional;
 import java.util.Set;
 
 /** A checkpoint with some of its blocks quantized. */
-record Overlay(Checkpoint base, Map<String, Weight> linears, Map<String, float[]> changed) implements Checkpoint {
+record Overlay(Checkpoint base, Map<String, Weight> linears, Map<String, float[]> changed, Map<String, Weight> factors)
+        implements Checkpoint {
+    Overlay(Checkpoint base, Map<String, Weight> linears, Map<String, float[]> changed) {
+        this(base, linears, changed, new HashMap<>());
+    }
+
     Overlay(Checkpoint base, List<QuantizedBlock> blocks) {
-        this(base, new HashMap<>(), new HashMap<>());
+        this(base, new HashMap<>(), new HashMap<>(), new HashMap<>());
         for (QuantizedBlock block : blocks) {
             linears.putAll(block.linears());
             changed.putAll(block.changed());
+            block.corrections().values().forEach(correction -> {
+                factors.put(correction.down().name(), correction.down());
+                factors.put(correction.up().name(), correction.up());
+            });
         }
     }
 
@@ -40,11 +51,16 @@ record Overlay(Checkpoint base, Map<String, Weight> linears, Map<String, float[]
     public Set<String> names() {
         var names = new java.util.HashSet<>(base.names());
         names.addAll(changed.keySet());
+        names.addAll(factors.keySet());
         return names;
     }
 
     @Override
     public Tensor tensor(String name) {
+        Weight factor = factors.get(name);
+        if (factor != null) {
+            return new Tensor(DType.F16, Shape.of(factor.rows(), factor.columns()), factor.values());
+        }
         float[] values = changed.get(name);
         return values == null ? base.tensor(name) : Tensor.ofFloats(values, values.length);
     }

@@ -27,7 +27,16 @@ class SparseSolverTest {
     private static final double DAMPING = 0.01;
 
     @ParameterizedTest
-    @CsvSource({"0.5, 0, 0", "0.3, 0, 0", "0.5, 4, 0", "0.25, 8, 0", "0.5, 0, 32", "0.5, 4, 32", "0.5, 4, -1", "0.6, 0, 64"})
+    @CsvSource({
+        "0.5, 0, 0",
+        "0.3, 0, 0",
+        "0.5, 4, 0",
+        "0.25, 8, 0",
+        "0.5, 0, 32",
+        "0.5, 4, 32",
+        "0.5, 4, -1",
+        "0.6, 0, 64"
+    })
     void followsTheDefinition(double share, int run, int groupSize) {
         Sparsity sparsity = run == 0 ? new Sparsity.Share(share) : new Sparsity.Pattern((int) (share * run), run);
         var quantizer = groupSize == 0
