@@ -7,6 +7,7 @@ import awq4j.weight.Weight;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.HashSet;
+import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
@@ -138,7 +139,7 @@ public final class SparseGpt implements QuantMethod {
         return Wanda.completed(block, spec, weights, pruned);
     }
 
-    private static ArrayList<LinearReport> reports(
+    private static List<LinearReport> reports(
             BlockSpec spec,
             BlockCapture capture,
             BlockRounding rounding,

@@ -83,7 +83,7 @@ public sealed interface Sparsity {
         equal = count - equal; // so many of those that equal the last
         for (int i = 0; i < size; i++) {
             float score = scores[from + i];
-            if (score < last || score == last && equal-- > 0) {
+            if (score < last || (score == last && equal-- > 0)) {
                 out[at + i] = true;
             }
         }

@@ -12,6 +12,7 @@ import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
+import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -129,7 +130,8 @@ public final class WithLowRank implements QuantMethod {
                 reports.add(report);
                 continue;
             }
-            Linear linear = meant.matrices().get(report.name()).linear();
+            Linear linear =
+                    Objects.requireNonNull(meant.matrices().get(report.name())).linear();
             float[] columnScale = columnScales.get(linear.name());
             if (inputs == null || !inputs.serves(capture, linear, columnScale)) {
                 inputs = inputs(capture, linear, columnScale);

@@ -51,8 +51,14 @@ final class BlockFile implements AutoCloseable {
      * Packs and writes a block.
      *
      * @throws awq4j.format.UnsupportedModelException if a rewritten tensor is beyond float16
+     * @throws IllegalArgumentException if the block has what no checkpoint of codes holds
      */
     static void write(Path path, BlockSpec spec, QuantizedBlock block, double seconds) {
+        if (!block.corrections().isEmpty()) {
+            throw new IllegalArgumentException(
+                    "block " + spec.index()
+                            + ": expected codes alone, found low-rank corrections beside them, which a checkpoint has no place for");
+        }
         var sources = new ArrayList<Source>();
         for (StoredMatrix matrix : StoredMatrix.of(spec.linears())) {
             if (block.linears().containsKey(matrix.parts().getFirst().name())) {
