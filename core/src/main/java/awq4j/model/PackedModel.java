@@ -64,7 +64,7 @@ public final class PackedModel {
 
     private static PackedMatrix renamed(PackedMatrix matrix, String name) {
         return new PackedMatrix(
-                name, matrix.rows(), matrix.columns(), matrix.layout(), matrix.order(), matrix.memory());
+                name, matrix.rows(), matrix.columns(), matrix.layout(), matrix.order(), matrix.pieces());
     }
 
     /** Under which name the output matrix is kept. */

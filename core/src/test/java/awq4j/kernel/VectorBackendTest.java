@@ -7,12 +7,15 @@ import awq4j.kernel.CpuOptions.Arithmetic;
 import awq4j.testing.AttentionContract;
 import awq4j.testing.BackendContract;
 import awq4j.testing.Samples;
+import awq4j.weight.PackedMatrix;
 import awq4j.weight.Weight;
+import awq4j.weight.WeightCodec;
 import awq4j.weight.WeightLayout.ZeroPoint;
 import java.net.URL;
 import java.net.URLClassLoader;
 import java.security.CodeSource;
 import java.util.Arrays;
+import java.util.List;
 import org.junit.jupiter.api.Nested;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.condition.DisabledIf;
@@ -140,15 +143,50 @@ class VectorBackendTest {
                         .isEqualTo(product(backend, weight, token, 1));
             }
         }
+    }
 
-        private static float[] product(Backend backend, PlacedWeight weight, float[] x, int tokens) {
-            Buffer from = backend.allocate(tokens, weight.columns());
-            Buffer to = backend.allocate(tokens, weight.rows());
-            backend.write(x, from);
-            backend.kernels().linear(weight, null, from, to);
-            float[] out = new float[tokens * weight.rows()];
-            backend.read(to, out);
-            return out;
+    private static float[] product(Backend backend, PlacedWeight weight, float[] x, int tokens) {
+        Buffer from = backend.allocate(tokens, weight.columns());
+        Buffer to = backend.allocate(tokens, weight.rows());
+        backend.write(x, from);
+        backend.kernels().linear(weight, null, from, to);
+        float[] out = new float[tokens * weight.rows()];
+        backend.read(to, out);
+        return out;
+    }
+
+    /** In several pieces of memory, as a large matrix is packed, or in one, as a file of packed weights has it. */
+    @Test
+    void piecesOfMemoryDoNotMatter() {
+        int rows = 2001;
+        int columns = 2048;
+        float[] x = Samples.floats(6, 5 * columns);
+        for (Precision precision : Precision.values()) {
+            try (var backend = CpuBackend.open(new CpuOptions(Arithmetic.VECTOR, precision, 3))) {
+                for (int bits : new int[] {2, 3, 4, 8}) {
+                    Weight plain = Samples.grouped(bits, rows, columns, bits, 128, ZeroPoint.INTEGER);
+                    for (Weight weight : List.of(plain, Samples.inRandomOrder(8, plain))) {
+                        PlacedWeight placed = backend.place(weight);
+                        PackedMatrix packed = backend.packed(placed).orElseThrow();
+                        assertThat(packed.pieces()).hasSizeGreaterThan(1);
+                        assertThat(packed.memory().byteSize()).isEqualTo(packed.sizeBytes());
+                        PlacedWeight whole = backend.place(packed);
+                        for (int tokens : new int[] {1, 5}) {
+                            assertThat(product(backend, placed, x, tokens))
+                                    .isEqualTo(product(backend, whole, x, tokens));
+                        }
+                        Buffer row = backend.allocate(1, columns);
+                        float[] values = new float[columns];
+                        for (int r : new int[] {0, 500, rows - 1}) {
+                            backend.kernels().embed(placed, new int[] {r}, row);
+                            backend.read(row, values);
+                            float[] expected = new float[columns];
+                            WeightCodec.decodeRow(weight, r, expected);
+                            assertThat(values).isEqualTo(expected);
+                        }
+                    }
+                }
+            }
         }
     }
 

@@ -119,7 +119,7 @@ public final class PackedFile implements AutoCloseable {
     private static List<Source> packed(List<PackedMatrix> matrices, Runnable beforeEach) {
         var sources = new ArrayList<Source>();
         for (PackedMatrix matrix : matrices) {
-            Shape shape = Shape.of(matrix.memory().byteSize());
+            Shape shape = Shape.of(matrix.sizeBytes());
             sources.add(new Source(matrix.name(), DType.U8, shape, () -> {
                 beforeEach.run();
                 return new Tensor(DType.U8, shape, matrix.memory());

@@ -7,20 +7,20 @@ import awq4j.kernel.Split;
 import awq4j.weight.InputOrder;
 import awq4j.weight.PackedMatrix;
 import awq4j.weight.Weight;
-import awq4j.weight.WeightCodec;
 import awq4j.weight.WeightLayout.Grouped;
-import awq4j.weight.WeightLayout.ZeroPoint;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
 import java.util.Arrays;
+import java.util.List;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.IntUnaryOperator;
 import org.jspecify.annotations.Nullable;
 
 /**
  * Codes with rows in lanes, off the heap, aligned to cache lines: for each vector of rows, each group, its scales and
- * zeros (or biases), then blocks of codes as {@link CodeOrder} has them. Decode and prefill read the same copy. The memory is freed
+ * zeros (or biases), then blocks of codes as {@link CodeOrder} has them. A large matrix lies in several pieces. Decode and prefill read the same copy. The memory is freed
  * when the weight is collected.
  */
 final class PackedWeight extends TiledWeight {
@@ -43,6 +43,15 @@ final class PackedWeight extends TiledWeight {
 
     private static final int L = Lanes.COUNT;
 
+    /** Least size of a piece of memory: it stays in a core's cache between its zeroing and its packing. */
+    private static final long PIECE_BYTES = 1 << 19;
+
+    /** Most pieces of a matrix: large models have hundreds of matrices, and the system does not keep any number of pieces. */
+    private static final int PIECES = 16;
+
+    /** Rows whose scales one thread checks before it asks for more. */
+    private static final int ROWS_TOGETHER = 256;
+
     /** Raise the number when bytes come to lie otherwise: files of packed weights name their order. */
     private static final String ORDER = "rows" + L + "-v1-";
 
@@ -59,7 +68,11 @@ final class PackedWeight extends TiledWeight {
 
     private final CodeOrder order;
     private final int vectors;
-    private final MemorySegment memory;
+    private final MemorySegment[] pieces;
+
+    /** Vectors in a piece of memory, except the last one's; an even number, for tiles take two. */
+    private final int pieceVectors;
+
     private final boolean rounds;
 
     /**
@@ -70,15 +83,54 @@ final class PackedWeight extends TiledWeight {
 
     PackedWeight(Weight weight, Grouped layout, Precision precision, Split split) {
         super(weight);
-        this.order = CodeOrder.of(layout, weight.columns(), CodeOrder.bits(layout), halves(weight, layout));
+        this.order = CodeOrder.of(layout, weight.columns(), CodeOrder.bits(layout), halves(weight, layout, split));
         this.vectors = (weight.rows() + L - 1) / L;
         this.rounds = precision.roundedGroup(layout()) != 0;
         this.integers = rounds && order.bits() <= 4;
-        this.memory = Arena.ofAuto().allocate(memoryBytes(weight.inputOrder() != null), ALIGNMENT);
-        if (weight.inputOrder() != null) {
-            weight.inputOrder().write(memory.asSlice(wholeLines(sizeBytes())));
+        this.pieceVectors = pieceVectors();
+        this.pieces = new MemorySegment[Math.ceilDiv(vectors, pieceVectors)];
+        Arena arena = Arena.ofAuto();
+        split.over(pieces.length, 1, (from, to) -> {
+            var writer = new LaneWriter(weight, layout, order);
+            for (int piece = from; piece < to; piece++) {
+                fill(arena, piece, writer);
+            }
+        });
+    }
+
+    /** So many that each thread gets memory, which Java sets to zero, for the piece that it packs. */
+    private int pieceVectors() {
+        long bytes = Math.max(PIECE_BYTES, sizeBytes() / PIECES);
+        return Math.toIntExact(Math.max(1, bytes / order.vectorBytes() / 2)) * 2;
+    }
+
+    private void fill(Arena arena, int piece, LaneWriter writer) {
+        int first = piece * pieceVectors;
+        int end = Math.min(vectors, first + pieceVectors);
+        long bytes = (end - first) * order.vectorBytes();
+        long start = first * order.vectorBytes();
+        InputOrder gathered = inputOrder();
+        if (end == vectors) {
+            bytes = memoryBytes(gathered != null) - start;
         }
-        split.over(vectors, 1, (from, to) -> pack(weight, layout, from * L, Math.min(weight.rows(), to * L)));
+        MemorySegment memory = arena.allocate(bytes, ALIGNMENT);
+        for (int vector = first; vector < end; vector++) {
+            writer.write(vector, memory, (vector - first) * order.vectorBytes());
+        }
+        if (end == vectors && gathered != null) {
+            gathered.write(memory.asSlice(wholeLines(sizeBytes()) - start));
+        }
+        pieces[piece] = memory;
+    }
+
+    /** The piece of memory that has a vector. */
+    private MemorySegment memory(int vector) {
+        return pieces[vector / pieceVectors];
+    }
+
+    /** Where in its piece a group of a vector begins. */
+    private long place(int vector, int group) {
+        return order.place(vector % pieceVectors, group);
     }
 
     /** Takes in what {@link #toMatrix} gave. */
@@ -93,7 +145,7 @@ final class PackedWeight extends TiledWeight {
         this.vectors = (packed.rows() - 1) / L + 1;
         this.rounds = precision.roundedGroup(layout()) != 0;
         this.integers = rounds && order.bits() <= 4;
-        this.memory = packed.memory();
+        MemorySegment memory = packed.memory();
         long expected = memoryBytes(inputOrder() != null);
         if (memory.byteSize() != expected) {
             throw new IllegalArgumentException("matrix " + packed.name() + ": expected " + expected
@@ -103,6 +155,8 @@ final class PackedWeight extends TiledWeight {
             throw new IllegalArgumentException(
                     "matrix " + packed.name() + ": expected memory aligned to " + ALIGNMENT + " bytes");
         }
+        this.pieceVectors = vectors + vectors % 2;
+        this.pieces = new MemorySegment[] {memory};
     }
 
     static boolean reads(String order) {
@@ -131,7 +185,7 @@ final class PackedWeight extends TiledWeight {
             return null;
         }
         long bytes = inputOrderBytes(packed.columns());
-        long size = packed.memory().byteSize();
+        long size = packed.sizeBytes();
         if (size < bytes) {
             throw new IllegalArgumentException("matrix " + packed.name() + ": expected " + bytes
                     + " bytes of input order at its end, found " + size);
@@ -156,7 +210,7 @@ final class PackedWeight extends TiledWeight {
     PackedMatrix toMatrix() {
         String codes = (order.halves() ? HALVES : FLOATS) + (order.bits() < 4 ? BITS + order.bits() : "");
         String named = inputOrder() == null ? codes : codes + GATHERED;
-        return new PackedMatrix(name(), rows(), columns(), (Grouped) layout(), named, memory);
+        return new PackedMatrix(name(), rows(), columns(), (Grouped) layout(), named, List.of(pieces));
     }
 
     private long memoryBytes(boolean gathered) {
@@ -164,63 +218,14 @@ final class PackedWeight extends TiledWeight {
     }
 
     /** Whether every scale is a finite float16, and every bias. */
-    private static boolean halves(Weight weight, Grouped layout) {
-        int groups = layout.groups(weight.columns());
-        for (int r = 0; r < weight.rows(); r++) {
-            for (int g = 0; g < groups; g++) {
-                if (!isHalf(WeightCodec.scale(weight, layout, r, g))
-                        || (layout.zeroPoint() == ZeroPoint.FLOAT && !isHalf(WeightCodec.bias(weight, layout, r, g)))) {
-                    return false;
-                }
+    private static boolean halves(Weight weight, Grouped layout, Split split) {
+        var halves = new AtomicBoolean(true);
+        split.over(weight.rows(), ROWS_TOGETHER, (from, to) -> {
+            if (halves.get() && !LaneWriter.halves(weight, layout, from, to)) {
+                halves.set(false);
             }
-        }
-        return true;
-    }
-
-    private static boolean isHalf(float value) {
-        return Float.isFinite(value) && Float.float16ToFloat(Float.floatToFloat16(value)) == value;
-    }
-
-    private void pack(Weight weight, Grouped layout, int from, int to) {
-        int bytes = layout.rowBytes(weight.columns());
-        byte[] row = new byte[bytes + Integer.BYTES]; // ints may be read behind the end
-        MemorySegment codes = MemorySegment.ofArray(row);
-        for (int r = from; r < to; r++) {
-            MemorySegment.copy(weight.values(), ValueLayout.JAVA_BYTE, (long) r * bytes, row, 0, bytes);
-            pack(weight, layout, r, codes);
-        }
-    }
-
-    private void pack(Weight weight, Grouped layout, int row, MemorySegment codes) {
-        long lane = row % L * (long) Float.BYTES;
-        for (int g = 0; g < order.groups(); g++) {
-            long at = order.place(row / L, g) + lane;
-            float scale = WeightCodec.scale(weight, layout, row, order.source(g));
-            if (order.biased()) {
-                packBiased(at, scale, WeightCodec.bias(weight, layout, row, order.source(g)));
-            } else {
-                packHead(at, scale, WeightCodec.zero(weight, layout, row, order.source(g)));
-            }
-            LaneCodes.put(order, codes, order.start(g), order.length(g), memory, at + order.headBytes());
-        }
-    }
-
-    private void packHead(long at, float scale, int zero) {
-        if (order.halves()) {
-            memory.set(INT, at, (zero << 16) | (Float.floatToFloat16(scale) & 0xffff));
-        } else {
-            memory.set(FLOAT, at, scale);
-            memory.set(FLOAT, at + Lanes.BYTES, zero);
-        }
-    }
-
-    private void packBiased(long at, float scale, float bias) {
-        if (order.halves()) {
-            memory.set(INT, at, (Float.floatToFloat16(bias) << 16) | (Float.floatToFloat16(scale) & 0xffff));
-        } else {
-            memory.set(FLOAT, at, scale);
-            memory.set(FLOAT, at + Lanes.BYTES, bias);
-        }
+        });
+        return halves.get();
     }
 
     @Override
@@ -230,8 +235,9 @@ final class PackedWeight extends TiledWeight {
 
     @Override
     public void decodeRow(int row, float[] out, int at) {
+        MemorySegment memory = memory(row / L);
         for (int g = 0; g < order.groups(); g++) {
-            long from = order.place(row / L, g) + row % L * (long) Float.BYTES;
+            long from = place(row / L, g) + row % L * (long) Float.BYTES;
             int head = memory.get(INT, from);
             float scale = order.halves() ? Float.float16ToFloat((short) head) : memory.get(FLOAT, from);
             float second;
@@ -271,16 +277,17 @@ final class PackedWeight extends TiledWeight {
 
     @Override
     void decodeTile(int band, int from, int to, MemorySegment tile, Scratch scratch) {
+        MemorySegment memory = memory(2 * band);
         touch(2 * band, from / order.width(), Math.ceilDiv(to, order.width()), scratch);
         for (int g = from / order.width(); g * order.width() < to; g++) {
             for (int v = 0; v < Math.min(2, vectors - 2 * band); v++) {
-                long group = order.place(2 * band + v, g);
+                long group = place(2 * band + v, g);
                 long at = ((g * (long) order.width() - from) * Lanes.PAIR + (long) v * L) * Float.BYTES;
                 long codes = group + order.headBytes();
                 long forms = super.tileBytes();
                 switch (order.bits()) {
                     case 2, 3 -> {
-                        unfold(codes, tile, forms);
+                        unfold(memory, codes, tile, forms);
                         FourBits.decode(memory, group, order, tile, forms, tile, at);
                     }
                     case 4 -> FourBits.decode(memory, group, order, memory, codes, tile, at);
@@ -291,7 +298,7 @@ final class PackedWeight extends TiledWeight {
     }
 
     /** Writes a group's codes of 2 or 3 bits as nibbles. */
-    private void unfold(long codes, MemorySegment forms, long at) {
+    private void unfold(MemorySegment memory, long codes, MemorySegment forms, long at) {
         if (order.bits() == 2) {
             TwoBits.forms(memory, codes, order.blocks(), forms, at);
         } else {
@@ -354,23 +361,24 @@ final class PackedWeight extends TiledWeight {
         int from = piece * groups;
         int to = Math.min(order.groups(), from + groups);
         long bytes = IntegerTile.groupBytes(width);
+        MemorySegment memory = memory(2 * band);
         touch(2 * band, from, to, scratch);
         for (int g = from; g < to; g++) {
             long at = (g - from) * bytes;
             for (int v = 0; v < Math.min(2, vectors - 2 * band); v++) {
-                long group = order.place(2 * band + v, g);
+                long group = place(2 * band + v, g);
                 long codes = group + order.headBytes();
                 long vectorAt = at + (long) v * Lanes.BYTES;
                 if (order.bits() == 4) {
                     IntegerTile.decode(memory, group, order, memory, codes, tile, vectorAt);
                     continue;
                 }
-                unfold(codes, tile, IntegerTileKernel.bytes());
+                unfold(memory, codes, tile, IntegerTileKernel.bytes());
                 IntegerTile.decode(memory, group, order, tile, IntegerTileKernel.bytes(), tile, vectorAt);
             }
             int scales = 2 * g * n + first;
             for (int v = 0; order.biased() && v < Math.min(2, vectors - 2 * band); v++) {
-                long place = order.place(2 * band + v, g);
+                long place = place(2 * band + v, g);
                 GroupScales.biases(
                         memory, place, order, prepared.floats(), scales, scales + n, sums, sumsAt + v * L, tokens);
             }
@@ -389,10 +397,11 @@ final class PackedWeight extends TiledWeight {
      * one after the other, since its pieces are too short for the machine to read ahead.
      */
     private void touch(int vector, int fromGroup, int toGroup, Scratch scratch) {
+        MemorySegment memory = memory(vector);
         long sum = 0;
         for (int v = vector; v < Math.min(vector + 2, vectors); v++) {
-            long end = order.place(v, fromGroup) + (long) (toGroup - fromGroup) * order.groupBytes();
-            for (long at = order.place(v, fromGroup); at < end; at += ALIGNMENT) {
+            long end = place(v, fromGroup) + (long) (toGroup - fromGroup) * order.groupBytes();
+            for (long at = place(v, fromGroup); at < end; at += ALIGNMENT) {
                 sum += memory.get(INT, at);
             }
         }
@@ -450,13 +459,15 @@ final class PackedWeight extends TiledWeight {
         int first = row / L;
         int count = (height + L - 1) / L;
         for (int v = 0; v < count; ) {
-            int log = 31 - Integer.numberOfLeadingZeros(Math.min(STREAMS, count - v));
+            int left = Math.min(count - v, pieceVectors - (first + v) % pieceVectors); // of the piece of memory
+            int log = 31 - Integer.numberOfLeadingZeros(Math.min(STREAMS, left));
             multiplyStreams(prepared, sums, v * L, first + v, log, scratch);
             v += 1 << log;
         }
     }
 
     private void multiplyStreams(Prepared prepared, float[] sums, int to, int vector, int log, Scratch scratch) {
+        MemorySegment memory = memory(vector);
         int streams = 1 << log;
         int step = Math.max(1, SUMS / order.sums());
         float[] x = prepared.floats();
@@ -465,12 +476,12 @@ final class PackedWeight extends TiledWeight {
             int groups = Math.min(step, order.groups() - g);
             long size = (long) groups * order.sums() * Lanes.BYTES;
             MemorySegment products = scratch.aligned(streams * size);
-            long at = order.place(vector, g);
+            long at = place(vector, g);
             int k = g * order.width();
             if (integers) {
-                multiplyIntegers(at, log, groups, prepared.ints(), k / 2, products);
+                multiplyIntegers(memory, at, log, groups, prepared.ints(), k / 2, products);
             } else {
-                multiplyFloats(at, log, groups, x, k, products);
+                multiplyFloats(memory, at, log, groups, x, k, products);
             }
             int totals = (integers ? order.groups() : order.paddedColumns()) + g;
             for (int s = 0; s < streams; s++) {
@@ -485,7 +496,8 @@ final class PackedWeight extends TiledWeight {
         }
     }
 
-    private void multiplyFloats(long at, int log, int groups, float[] x, int k, MemorySegment products) {
+    private void multiplyFloats(
+            MemorySegment memory, long at, int log, int groups, float[] x, int k, MemorySegment products) {
         int head = order.headBytes();
         int blocks = order.blocks();
         int n = groups * blocks;
@@ -498,7 +510,8 @@ final class PackedWeight extends TiledWeight {
         }
     }
 
-    private void multiplyIntegers(long at, int log, int groups, int[] x, int k, MemorySegment products) {
+    private void multiplyIntegers(
+            MemorySegment memory, long at, int log, int groups, int[] x, int k, MemorySegment products) {
         int head = order.headBytes();
         int blocks = order.blocks();
         int n = groups * blocks;
