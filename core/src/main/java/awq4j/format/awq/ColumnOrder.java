@@ -20,16 +20,28 @@ import java.util.stream.IntStream;
  * [G, N]. GEMM has whole words of neighbouring rows, shuffled; the dense version a stream of all rows.
  */
 record ColumnOrder(Version version, Grouped layout, int rows, int columns) {
-    /** Row of each nibble in a GEMM word. */
-    private static final int[] NIBBLES = {0, 2, 4, 6, 1, 3, 5, 7};
-
     /** Row of each byte in a GEMM word of 8-bit codes. */
     private static final int[] BYTES = {0, 2, 1, 3};
 
-    /** Columns per blocked step: 128 columns of 16 words stay in the first-level cache. */
+    /** Columns whose words are packed, or taken apart, together: their codes fill a cache line of a row. */
     private static final int COLUMN_BLOCK = 128;
 
-    private static final int WORD_BLOCK = 16;
+    /** Words of a column that are copied at once, those of 512 rows. */
+    private static final int WORD_BLOCK = 64;
+
+    /** Ints from one column's words to the next one's: no power of two, so that caches hold all of them. */
+    private static final int STRIDE = WORD_BLOCK + 16;
+
+    /** Columns that a thread takes apart before it asks for more. */
+    private static final int TASK = 8 * COLUMN_BLOCK;
+
+    private static final int LOW_NIBBLES = 0x0f0f0f0f;
+
+    /** Columns whose words are taken apart at once: a long of each row. */
+    private static final int SQUARE = 16;
+
+    private static final boolean LITTLE = ByteOrder.nativeOrder() == ByteOrder.LITTLE_ENDIAN;
+
     private static final int ROW_BLOCK = 64;
 
     private static final ValueLayout.OfInt INT = ValueLayout.JAVA_INT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
@@ -48,14 +60,20 @@ record ColumnOrder(Version version, Grouped layout, int rows, int columns) {
         PackedTensors.expect(name + ".qweight", packed.qweight(), DType.I32, Shape.of(columns, words));
         PackedTensors.expect(name + ".qzeros", packed.qzeros(), DType.I32, Shape.of(groups, words));
         PackedTensors.expectFloats(name + ".scales", packed.scales(), Shape.of(groups, rows));
-        byte[] codes = new byte[Math.multiplyExact(rows, layout.rowBytes(columns))];
         MemorySegment source = packed.qweight().data();
-        if (version == Version.GEMM && layout.bits() == 4) {
-            IntStream.range(0, Math.ceilDiv(words, WORD_BLOCK)).parallel().forEach(block -> {
-                int from = block * WORD_BLOCK;
-                unpackNibbles(source, from, Math.min(words, from + WORD_BLOCK), codes);
+        MemorySegment values;
+        if (version == Version.GEMM && layout.bits() == 4 && columns % SQUARE == 0) {
+            long[] codes = new long[Math.multiplyExact(rows, columns / SQUARE)];
+            values = MemorySegment.ofArray(codes);
+            int across = Math.ceilDiv(words, WORD_BLOCK);
+            IntStream.range(0, across * Math.ceilDiv(columns, TASK)).parallel().forEach(task -> {
+                int word = task % across * WORD_BLOCK;
+                int column = task / across * TASK;
+                unpackNibbles(source, word, Math.min(words, word + WORD_BLOCK), column, codes);
             });
         } else {
+            byte[] codes = new byte[Math.multiplyExact(rows, layout.rowBytes(columns))];
+            values = MemorySegment.ofArray(codes);
             IntStream.range(0, Math.ceilDiv(rows, ROW_BLOCK))
                     .parallel()
                     .forEach(block -> unpack(source, block * ROW_BLOCK, codes));
@@ -63,39 +81,112 @@ record ColumnOrder(Version version, Grouped layout, int rows, int columns) {
         byte[] zeros = new byte[rows * groups];
         float[] stored = packed.scales().toFloats();
         float[] scales = new float[stored.length];
-        for (int g = 0; g < groups; g++) {
-            for (int row = 0; row < rows; row++) {
-                zeros[row * groups + g] = (byte) code(packed.qzeros().data(), g, row);
-                scales[row * groups + g] = stored[g * rows + row];
+        IntStream.range(0, Math.ceilDiv(rows, ROW_BLOCK)).parallel().forEach(block -> {
+            int to = Math.min(rows, (block + 1) * ROW_BLOCK);
+            for (int g = 0; g < groups; g++) {
+                for (int row = block * ROW_BLOCK; row < to; row++) {
+                    zeros[row * groups + g] = (byte) code(packed.qzeros().data(), g, row);
+                    scales[row * groups + g] = stored[g * rows + row];
+                }
             }
-        }
+        });
         return new Weight(
-                name,
-                rows,
-                columns,
-                layout,
-                MemorySegment.ofArray(codes),
-                MemorySegment.ofArray(scales),
-                MemorySegment.ofArray(zeros));
+                name, rows, columns, layout, values, MemorySegment.ofArray(scales), MemorySegment.ofArray(zeros));
     }
 
-    private void unpackNibbles(MemorySegment source, int wordFrom, int wordTo, byte[] codes) {
+    /** @param codes receives [rows, columns / 16]: bytes in the order of the weight's */
+    private void unpackNibbles(MemorySegment source, int wordFrom, int wordTo, int columnFrom, long[] codes) {
         int words = words();
-        int rowBytes = layout.rowBytes(columns);
-        for (int block = 0; block < columns; block += COLUMN_BLOCK) {
-            int end = Math.min(columns, block + COLUMN_BLOCK);
-            for (int word = wordFrom; word < wordTo; word++) {
-                int firstRow = word * 8;
-                for (int k = block; k < end; k += 2) {
-                    int even = source.get(INT, ((long) k * words + word) * 4);
-                    int odd = k + 1 < end ? source.get(INT, ((long) (k + 1) * words + word) * 4) : 0;
-                    for (int i = 0; i < 8; i++) {
-                        int pair = ((even >>> (4 * i)) & 15) | (((odd >>> (4 * i)) & 15) << 4);
-                        codes[(firstRow + NIBBLES[i]) * rowBytes + k / 2] = (byte) pair;
-                    }
+        int width = wordTo - wordFrom;
+        int end = Math.min(columns, columnFrom + TASK);
+        int[] block = new int[COLUMN_BLOCK * STRIDE];
+        for (int first = columnFrom; first < end; first += COLUMN_BLOCK) {
+            int count = Math.min(COLUMN_BLOCK, end - first);
+            for (int k = 0; k < count; k++) {
+                long at = ((long) (first + k) * words + wordFrom) * Integer.BYTES;
+                MemorySegment.copy(source, INT, at, block, k * STRIDE, width);
+            }
+            for (int word = 0; word < width; word++) {
+                int to = (wordFrom + word) * 8 * (columns / SQUARE) + first / SQUARE;
+                for (int k = 0; k < count; k += SQUARE) {
+                    unpackWords(block, k * STRIDE + word, codes, to + k / SQUARE, columns / SQUARE);
                 }
             }
         }
+    }
+
+    /**
+     * Takes the words of 16 columns apart.
+     *
+     * @param at of the first column's word
+     * @param to of the first of the words' eight rows
+     * @param width of a row
+     */
+    private static void unpackWords(int[] block, int at, long[] codes, int to, int width) {
+        int x0 = block[at];
+        int y0 = block[at + STRIDE];
+        int x1 = block[at + 2 * STRIDE];
+        int y1 = block[at + 3 * STRIDE];
+        int x2 = block[at + 4 * STRIDE];
+        int y2 = block[at + 5 * STRIDE];
+        int x3 = block[at + 6 * STRIDE];
+        int y3 = block[at + 7 * STRIDE];
+        int x4 = block[at + 8 * STRIDE];
+        int y4 = block[at + 9 * STRIDE];
+        int x5 = block[at + 10 * STRIDE];
+        int y5 = block[at + 11 * STRIDE];
+        int x6 = block[at + 12 * STRIDE];
+        int y6 = block[at + 13 * STRIDE];
+        int x7 = block[at + 14 * STRIDE];
+        int y7 = block[at + 15 * STRIDE];
+        long a = pair(low(x0, y0), low(x4, y4));
+        long b = pair(low(x1, y1), low(x5, y5));
+        long c = pair(low(x2, y2), low(x6, y6));
+        long d = pair(low(x3, y3), low(x7, y7));
+        turn(a, b, c, d, codes, to, width);
+        a = pair(high(x0, y0), high(x4, y4));
+        b = pair(high(x1, y1), high(x5, y5));
+        c = pair(high(x2, y2), high(x6, y6));
+        d = pair(high(x3, y3), high(x7, y7));
+        turn(a, b, c, d, codes, to + 2 * width, width);
+    }
+
+    /** A byte of each even nibble of two words. */
+    private static int low(int even, int odd) {
+        return (even & LOW_NIBBLES) | ((odd & LOW_NIBBLES) << 4);
+    }
+
+    /** A byte of each odd nibble of two words. */
+    private static int high(int even, int odd) {
+        return ((even >>> 4) & LOW_NIBBLES) | (odd & ~LOW_NIBBLES);
+    }
+
+    /**
+     * Turns two squares of four times four bytes, first pairs of bytes, then bytes; what was byte 0, 1, 2 and 3 of each
+     * goes to rows 0, 4, 1 and 5.
+     */
+    private static void turn(long a, long b, long c, long d, long[] codes, int to, int width) {
+        long t = ((a >>> 16) ^ c) & 0x0000ffff0000ffffL;
+        long a2 = a ^ (t << 16);
+        long c2 = c ^ t;
+        t = ((b >>> 16) ^ d) & 0x0000ffff0000ffffL;
+        long b2 = b ^ (t << 16);
+        long d2 = d ^ t;
+        t = ((a2 >>> 8) ^ b2) & 0x00ff00ff00ff00ffL;
+        codes[to] = inMemory(a2 ^ (t << 8));
+        codes[to + 4 * width] = inMemory(b2 ^ t);
+        t = ((c2 >>> 8) ^ d2) & 0x00ff00ff00ff00ffL;
+        codes[to + width] = inMemory(c2 ^ (t << 8));
+        codes[to + 5 * width] = inMemory(d2 ^ t);
+    }
+
+    private static long pair(int low, int high) {
+        return (low & 0xffff_ffffL) | ((long) high << 32);
+    }
+
+    /** The value whose bytes lie in memory as those of a little-endian one. */
+    private static long inMemory(long value) {
+        return LITTLE ? value : Long.reverseBytes(value);
     }
 
     private void unpack(MemorySegment source, int rowFrom, byte[] codes) {

@@ -261,8 +261,10 @@ public final class GgufCheckpoint implements Checkpoint {
         int columns = (int) shape.dim(1);
         checkHeads(part, shape);
         if (layout instanceof Grouped grouped) {
-            return PlainBlocks.unpack(
+            Weight unpacked = PlainBlocks.unpack(
                     prefix, type(name, part), grouped, rows, columns, data(part), row -> part.storedRow(row, rows));
+            Tensor.unload(data(part)); // it is a copy: the file's pages need not stay in memory beside it
+            return unpacked;
         }
         if (layout instanceof GgufBlock) {
             MemorySegment blocks = part.heads() == 0 ? data(part) : inOrder(part, shape, data(part));

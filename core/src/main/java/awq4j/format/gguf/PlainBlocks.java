@@ -6,6 +6,8 @@ import awq4j.weight.WeightLayout.Grouped;
 import awq4j.weight.WeightLayout.ZeroPoint;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.lang.invoke.MethodHandles;
+import java.lang.invoke.VarHandle;
 import java.nio.ByteOrder;
 import java.util.Map;
 import java.util.Optional;
@@ -21,6 +23,12 @@ public final class PlainBlocks {
     private static final ValueLayout.OfShort SHORT =
             ValueLayout.JAVA_SHORT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
     private static final ValueLayout.OfLong LONG = ValueLayout.JAVA_LONG_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
+
+    /** Of arrays: an access to a memory segment takes long until the compiler has seen it a while. */
+    private static final VarHandle SHORTS =
+            MethodHandles.byteArrayViewVarHandle(short[].class, ByteOrder.LITTLE_ENDIAN);
+
+    private static final VarHandle LONGS = MethodHandles.byteArrayViewVarHandle(long[].class, ByteOrder.LITTLE_ENDIAN);
 
     /** Columns of a block. */
     public static final int COLUMNS = 32;
@@ -60,14 +68,15 @@ public final class PlainBlocks {
         byte[] codes = new byte[Math.multiplyExact(rows, layout.rowBytes(columns))];
         float[] scales = new float[Math.multiplyExact(rows, groups)];
         float @Nullable [] biases = layout.zeroPoint() == ZeroPoint.FLOAT ? new float[scales.length] : null;
-        var into = new Target(layout, columns, MemorySegment.ofArray(codes), scales, biases);
+        var into = new Target(layout, columns, codes, scales, biases);
+        int rowBytes = Math.multiplyExact(groups, type.blockBytes());
         IntStream.range(0, Math.ceilDiv(rows, ROWS_TOGETHER)).parallel().forEach(block -> {
             int end = Math.min(rows, (block + 1) * ROWS_TOGETHER);
+            byte[] blocks = new byte[rowBytes];
             for (int row = block * ROWS_TOGETHER; row < end; row++) {
-                long at = (long) storedRow.applyAsInt(row) * groups * type.blockBytes();
-                for (int g = 0; g < groups; g++) {
-                    into.block(data, at + (long) g * type.blockBytes(), row, g);
-                }
+                long at = (long) storedRow.applyAsInt(row) * rowBytes;
+                MemorySegment.copy(data, ValueLayout.JAVA_BYTE, at, blocks, 0, rowBytes);
+                into.row(blocks, type.blockBytes(), row);
             }
         });
         return new Weight(
@@ -75,7 +84,7 @@ public final class PlainBlocks {
                 rows,
                 columns,
                 layout,
-                into.codes,
+                MemorySegment.ofArray(codes),
                 MemorySegment.ofArray(scales),
                 biases == null ? null : MemorySegment.ofArray(biases));
     }
@@ -136,40 +145,47 @@ public final class PlainBlocks {
         return half;
     }
 
-    private record Target(Grouped layout, int columns, MemorySegment codes, float[] scales, float @Nullable [] biases) {
-        void block(MemorySegment data, long at, int row, int group) {
-            int place = row * (columns / COLUMNS) + group;
-            scales[place] = half(data, at);
-            long from = at + Short.BYTES;
+    /** Where the rows of a matrix go, from blocks in arrays. */
+    private record Target(Grouped layout, int columns, byte[] codes, float[] scales, float @Nullable [] biases) {
+        void row(byte[] blocks, int blockBytes, int row) {
+            int groups = columns / COLUMNS;
+            for (int g = 0; g < groups; g++) {
+                block(blocks, g * blockBytes, row, row * groups + g, g);
+            }
+        }
+
+        private void block(byte[] blocks, int at, int row, int place, int group) {
+            scales[place] = half(blocks, at);
+            int from = at + Short.BYTES;
             if (biases != null) {
-                biases[place] = half(data, from);
+                biases[place] = half(blocks, from);
                 from += Short.BYTES;
             }
-            long to = (long) row * layout.rowBytes(columns) + (long) group * (COLUMNS * layout.storageBits() / 8);
+            int to = row * layout.rowBytes(columns) + group * (COLUMNS * layout.storageBits() / 8);
             if (layout.storageBits() == 4) {
-                fourBits(data, from, to);
+                fourBits(blocks, from, to);
             } else {
-                eightBits(data, from, to);
+                eightBits(blocks, from, to);
             }
         }
 
         /** Byte j has column j in its low half and column j + 16 in its high one; here neighbours share a byte. */
-        private void fourBits(MemorySegment data, long from, long to) {
-            long first = data.get(LONG, from);
-            long second = data.get(LONG, from + 8);
-            codes.set(LONG, to, Long.compress(first, LOW_NIBBLES) | Long.compress(second, LOW_NIBBLES) << 32);
-            codes.set(LONG, to + 8, Long.compress(first, ~LOW_NIBBLES) | Long.compress(second, ~LOW_NIBBLES) << 32);
+        private void fourBits(byte[] blocks, int from, int to) {
+            long first = (long) LONGS.get(blocks, from);
+            long second = (long) LONGS.get(blocks, from + 8);
+            LONGS.set(codes, to, Long.compress(first, LOW_NIBBLES) | Long.compress(second, LOW_NIBBLES) << 32);
+            LONGS.set(codes, to + 8, Long.compress(first, ~LOW_NIBBLES) | Long.compress(second, ~LOW_NIBBLES) << 32);
         }
 
         /** Signed bytes; with the upper bit turned over they are unsigned codes around 128. */
-        private void eightBits(MemorySegment data, long from, long to) {
+        private void eightBits(byte[] blocks, int from, int to) {
             for (int j = 0; j < COLUMNS; j += Long.BYTES) {
-                codes.set(LONG, to + j, data.get(LONG, from + j) ^ 0x8080808080808080L);
+                LONGS.set(codes, to + j, (long) LONGS.get(blocks, from + j) ^ 0x8080808080808080L);
             }
         }
 
-        private static float half(MemorySegment data, long at) {
-            return Float.float16ToFloat(data.get(SHORT, at));
+        private static float half(byte[] blocks, int at) {
+            return Float.float16ToFloat((short) SHORTS.get(blocks, at));
         }
     }
 }

@@ -35,6 +35,9 @@ public final class GptqPacking {
     /** Rows whose words are read together: a cache line of them. */
     private static final int ROW_BLOCK = 16;
 
+    /** Rows whose scales and zeros are put in order together. */
+    private static final int SCALE_BLOCK = 64;
+
     private static final ValueLayout.OfInt INT = ValueLayout.JAVA_INT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
 
     private GptqPacking() {}
@@ -128,29 +131,38 @@ public final class GptqPacking {
         PackedTensors.expect(name + ".qzeros", packed.qzeros(), DType.I32, Shape.of(groups, words));
         PackedTensors.expectFloats(name + ".scales", packed.scales(), Shape.of(groups, rows));
         InputOrder order = GroupIndex.order(name + ".g_idx", packed.groupIndex(), columns, layout.groupSize());
-        byte[] codes = new byte[Math.multiplyExact(rows, layout.rowBytes(columns))];
         MemorySegment source = packed.qweight().data();
-        var places = new Places(layout, rows, columns, order);
-        IntStream.range(0, Math.ceilDiv(rows, ROW_BLOCK)).parallel().forEach(block -> {
-            int from = block * ROW_BLOCK;
-            places.unpack(source, from, Math.min(rows, from + ROW_BLOCK), codes);
-        });
+        MemorySegment values;
+        if (order == null && layout.storageBits() == bits) {
+            values = WordColumns.transposed(source, CodeStream.words(columns, bits), rows);
+        } else {
+            byte[] codes = new byte[Math.multiplyExact(rows, layout.rowBytes(columns))];
+            values = MemorySegment.ofArray(codes);
+            var places = new Places(layout, rows, columns, order);
+            IntStream.range(0, Math.ceilDiv(rows, ROW_BLOCK)).parallel().forEach(block -> {
+                int from = block * ROW_BLOCK;
+                places.unpack(source, from, Math.min(rows, from + ROW_BLOCK), codes);
+            });
+        }
         byte[] zeros = new byte[rows * groups];
         float[] stored = packed.scales().toFloats();
         float[] scales = new float[stored.length];
-        for (int g = 0; g < groups; g++) {
-            for (int row = 0; row < rows; row++) {
-                int zero = CodeStream.get(packed.qzeros().data(), (long) g * words, 1, bits, row);
-                zeros[row * groups + g] = (byte) version.zero(zero, bits);
-                scales[row * groups + g] = stored[g * rows + row];
+        IntStream.range(0, Math.ceilDiv(rows, SCALE_BLOCK)).parallel().forEach(block -> {
+            int to = Math.min(rows, (block + 1) * SCALE_BLOCK);
+            for (int g = 0; g < groups; g++) {
+                for (int row = block * SCALE_BLOCK; row < to; row++) {
+                    int zero = CodeStream.get(packed.qzeros().data(), (long) g * words, 1, bits, row);
+                    zeros[row * groups + g] = (byte) version.zero(zero, bits);
+                    scales[row * groups + g] = stored[g * rows + row];
+                }
             }
-        }
+        });
         return new Weight(
                 name,
                 rows,
                 columns,
                 layout,
-                MemorySegment.ofArray(codes),
+                values,
                 MemorySegment.ofArray(scales),
                 MemorySegment.ofArray(zeros),
                 order);

@@ -158,6 +158,14 @@ class AwqPackingTest {
         }
     }
 
+    /** Words and columns are taken apart in blocks of 64 and 128, 16 columns at once. */
+    @ParameterizedTest
+    @CsvSource({"8, 1", "8, 2", "16, 15", "24, 16", "8, 17", "520, 33", "512, 128", "1032, 129", "8, 1023", "16, 1154"})
+    void blocksOfAnySizeComeBack(int rows, int columns) {
+        Weight weight = random(rows, columns, new Grouped(4, columns, ZeroPoint.INTEGER), 1000L * rows + columns);
+        assertEqual(AwqPacking.unpack("w", Version.GEMM, 4, columns, AwqPacking.pack(weight, Version.GEMM)), weight, 4);
+    }
+
     /** Bit k of the stream is bit k of the column's words: row 10 of 3-bit codes spans words 0 and 1. */
     @Test
     void denseCodesFollowEachOtherWithoutGaps() {

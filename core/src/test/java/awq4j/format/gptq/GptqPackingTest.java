@@ -135,6 +135,21 @@ class GptqPackingTest {
         }
     }
 
+    /** Whole words are put in order in blocks of 16 words and 128 rows. */
+    @Test
+    void blocksOfAnySizeComeBack() {
+        for (int bits : new int[] {4, 8}) {
+            for (int rows : new int[] {8, 120, 128, 136, 264}) {
+                for (int columns : new int[] {8, 16, 120, 128, 136, 264}) {
+                    Weight weight = halves(Samples.grouped(bits, rows, columns, bits, 64, ZeroPoint.INTEGER));
+                    assertEqual(
+                            GptqPacking.unpack("grouped", Version.V2, bits, 64, GptqPacking.pack(weight, Version.V2)),
+                            weight);
+                }
+            }
+        }
+    }
+
     /** Act-order as GPTQ makes it: the columns of a group lie anywhere, in ascending order. */
     private static Weight ordered(Weight weight, int group) {
         var random = new java.util.SplittableRandom(group);
