@@ -19,6 +19,9 @@ final class RoundedHead {
     private static final int MIDDLE = 128;
     private static final int ROWS = 64;
 
+    /** 1.5 * 2^23: added to a small number, it leaves no bits behind the point, half to even, and the sum's low bits count. */
+    private static final float ROUNDING = 12_582_912;
+
     private RoundedHead() {}
 
     /**
@@ -52,7 +55,7 @@ final class RoundedHead {
                     scales[r * groups + g] = ActivationRounding.scale(greatest);
                     float inverse = ActivationRounding.inverse(greatest);
                     for (int k = at; k < at + length; k++) {
-                        rounded[k] = (byte) (MIDDLE + (int) Math.rint(row[k] * inverse));
+                        rounded[k] = (byte) (MIDDLE + Float.floatToRawIntBits(row[k] * inverse + ROUNDING));
                     }
                 }
                 MemorySegment.copy(rounded, 0, codes, ValueLayout.JAVA_BYTE, (long) r * columns, columns);

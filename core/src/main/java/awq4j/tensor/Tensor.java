@@ -21,6 +21,9 @@ public record Tensor(DType dtype, Shape shape, MemorySegment data) {
     private static final ValueLayout.OfShort SHORT =
             ValueLayout.JAVA_SHORT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
 
+    /** Halves that are copied to an array first: a loop over an array becomes one of vectors. */
+    private static final int PIECE = 2048;
+
     /** @throws IllegalArgumentException if the memory is not as large as type and shape say */
     public Tensor {
         long expected = Math.multiplyExact(shape.elements(), (long) dtype.bytes());
@@ -63,8 +66,13 @@ public record Tensor(DType dtype, Shape shape, MemorySegment data) {
             }
             case F32 -> MemorySegment.copy(data, FLOAT, from * 4, to, offset, count);
             case F16 -> {
-                for (int i = 0; i < count; i++) {
-                    to[offset + i] = Float.float16ToFloat(data.get(SHORT, (from + i) * 2));
+                short[] piece = new short[Math.min(count, PIECE)];
+                for (int done = 0; done < count; done += PIECE) {
+                    int n = Math.min(PIECE, count - done);
+                    MemorySegment.copy(data, SHORT, (from + done) * 2, piece, 0, n);
+                    for (int i = 0; i < n; i++) {
+                        to[offset + done + i] = Float.float16ToFloat(piece[i]);
+                    }
                 }
             }
             case BF16 -> {
