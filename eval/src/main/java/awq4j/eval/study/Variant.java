@@ -23,14 +23,12 @@ import java.util.Optional;
 public record Variant(Parameters parameters, long sizeBytes, double coded) {
     /** Collects the blocks of a variant. */
     static final class Builder {
-        private final ModelSpec model;
         private final Overlay overlay;
         private long bits;
         private long inBlocks;
         private long inCodes;
 
         Builder(ModelSpec model, Parameters original) {
-            this.model = model;
             this.overlay = new Overlay(original, new HashMap<>(), new HashMap<>());
             this.bits = 16 * ParameterCount.of(model).total();
         }
