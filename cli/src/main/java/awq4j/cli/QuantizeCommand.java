@@ -7,7 +7,9 @@ import awq4j.format.gguf.TokenKeys;
 import awq4j.model.family.Families;
 import awq4j.quant.Awq;
 import awq4j.quant.QuantScheme;
+import awq4j.quant.Widths;
 import awq4j.quant.calibration.Calibration;
+import awq4j.quant.checkpoint.BitSearch;
 import awq4j.quant.checkpoint.CheckpointQuantizer;
 import awq4j.quant.checkpoint.MethodChoice;
 import awq4j.quant.checkpoint.QuantizationReport;
@@ -17,7 +19,11 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
+import java.util.Locale;
+import java.util.Objects;
+import java.util.TreeMap;
 import java.util.concurrent.Callable;
+import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -35,6 +41,7 @@ import picocli.CommandLine.Parameters;
         footerHeading = "%nExamples:%n",
         footer = {
             "  awq4j quantize my-model --out my-model-awq",
+            "  awq4j quantize my-model --out my-model-mixed --bits auto --budget 3.5",
             "  awq4j quantize my-model --out my-model-awq --calibration notes.jsonl --report picture.html",
             "  awq4j quantize my-model --out my-model-gptq --method awq+gptq --no-clip",
             "  awq4j quantize my-model --out my-model-int3 --bits 3 --recipe-out int3.recipe",
@@ -109,8 +116,9 @@ final class QuantizeCommand implements Callable<Integer> {
             QuantScheme chosen = scheme.over(scheme.standard());
             Awq.Settings awq = scheme.awq(Awq.Settings.DEFAULT);
             switch (method) {
-                case RTN -> run(source, chosen, MethodChoice.rtn(), null);
                 case SMOOTHQUANT -> run(source, chosen, scheme.smoothQuant(), calibration(source));
+                case RTN ->
+                    run(source, chosen, MethodChoice.rtn(), scheme.automaticBits() ? calibration(source) : null);
                 case AWQ -> run(source, chosen, MethodChoice.awq(awq), calibration(source));
                 case GPTQ, AWQ_GPTQ -> {
                     var before = method.scales() ? awq : null;
@@ -123,7 +131,11 @@ final class QuantizeCommand implements Callable<Integer> {
 
     private void check() {
         SchemeOptions.Method method = scheme.method();
-        boolean looks = recipe == null && method != SchemeOptions.Method.RTN;
+        boolean looks = recipe == null && (method != SchemeOptions.Method.RTN || scheme.automaticBits());
+        scheme.checkBudget(BitSearch.WIDTHS);
+        if (scheme.automaticBits() && (recipe != null || recipeOut != null)) {
+            throw common.wrongUsage("--bits auto goes without --recipe and --recipe-out: a recipe has one width");
+        }
         if (recipe != null && recipeOut != null) {
             throw common.wrongUsage("--recipe uses a recipe, --recipe-out saves one: give one of them");
         }
@@ -220,8 +232,32 @@ final class QuantizeCommand implements Callable<Integer> {
                     .withCpu(kernels.cpu())
                     .madeBy("awq4j " + Version.number() + " (commit " + Version.commit() + ")")
                     .watched(watch, common.interruption()::requested);
+            if (scheme.automaticBits()) {
+                settings = settings.withWidths(widths(source, chosen, Objects.requireNonNull(text), watch));
+            }
             return CheckpointQuantizer.run(settings);
         }
+    }
+
+    private Widths widths(Path source, QuantScheme chosen, Calibration text, QuantizeWatch watch) {
+        BitSearch.Found found = BitSearch.run(
+                source,
+                chosen,
+                text,
+                scheme.budget(),
+                kernels.cpu(),
+                watch::measured,
+                common.interruption()::requested);
+        var counts = new TreeMap<Integer, Integer>();
+        found.widths().bits().values().forEach(bits -> counts.merge(bits, 1, Integer::sum));
+        watch.remark(String.format(
+                Locale.ROOT,
+                "%.3f bits a weight: %s",
+                found.bitsPerWeight(),
+                counts.entrySet().stream()
+                        .map(entry -> entry.getValue() + " matrices of " + entry.getKey() + " bits")
+                        .collect(Collectors.joining(", "))));
+        return found.widths();
     }
 
     private String next(Path source) throws IOException {

@@ -1,5 +1,6 @@
 package awq4j.cli;
 
+import awq4j.quant.checkpoint.MethodChoice;
 import awq4j.quant.checkpoint.QuantizationReport;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -16,7 +17,7 @@ final class QuantizeSummary {
         var result = report.result();
         var scheme = report.scheme();
         var lines = new ArrayList<String>();
-        lines.add("wrote    " + out + " (" + report.method() + ", " + scheme.bits() + " bits, "
+        lines.add("wrote    " + out + " (" + report.method() + ", " + width(report) + ", "
                 + (scheme.groupSize() < 0 ? "whole rows" : "groups of " + scheme.groupSize()) + ")");
         lines.add("size     " + Figures.bytes(result.tensorBytes()) + ", was "
                 + Figures.bytes(report.model().tensorBytes()) + ": " + Figures.fixed(result.ratio(), 2)
@@ -34,6 +35,13 @@ final class QuantizeSummary {
         lines.add("time     " + Figures.duration(Duration.ofMillis((long) (1000 * seconds))));
         lines.add("try      " + next);
         return lines;
+    }
+
+    private static String width(QuantizationReport report) {
+        boolean mixed = report.settings().keySet().stream().anyMatch(key -> key.startsWith(MethodChoice.BITS_OF));
+        return mixed
+                ? "up to " + report.scheme().bits() + " bits"
+                : report.scheme().bits() + " bits";
     }
 
     /** How calibration served the experts, if there are any. */

@@ -50,6 +50,19 @@ final class QuantizeWatch implements Consumer<Progress>, AutoCloseable {
         }
     }
 
+    /** So many blocks were measured at several widths. */
+    synchronized void measured(int blocksDone, int all) {
+        gauge("measuring widths", all).at(blocksDone, "");
+        if (blocksDone == all) {
+            endGauge();
+        }
+    }
+
+    /** Says something on the way. */
+    synchronized void remark(String text) {
+        screen.remark(text);
+    }
+
     private void plan(Progress.Planned plan) {
         done = plan.finished();
         begun = plan.finished();

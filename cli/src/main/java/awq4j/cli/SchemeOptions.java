@@ -7,7 +7,9 @@ import awq4j.quant.QuantScheme;
 import awq4j.quant.QuantScheme.Range;
 import awq4j.quant.Scaling;
 import awq4j.quant.checkpoint.MethodChoice;
+import java.util.List;
 import java.util.Locale;
+import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.ITypeConverter;
 import picocli.CommandLine.Model.CommandSpec;
@@ -35,8 +37,17 @@ final class SchemeOptions {
     @Option(
             names = "--bits",
             paramLabel = "N",
-            description = "Bits of a code, 2 to 8, default 4. Other programs read 4 only.")
+            description =
+                    "Bits of a code, 2 to 8, default 4. Other programs read 4 only. auto: each matrix gets 2, 3, 4 or"
+                            + " 8, by what it loses on calibration text (awq and rtn), within --budget.",
+            converter = BitsConverter.class)
     private @Nullable Integer bits;
+
+    @Option(
+            names = "--budget",
+            paramLabel = "BITS",
+            description = "For --bits auto: mean bits of a code, for example 3.5; scales and zeros come on top.")
+    private @Nullable Double budget;
 
     @Option(
             names = "--group-size",
@@ -160,6 +171,20 @@ final class SchemeOptions {
         }
     }
 
+    /** A number, or {@code auto}. */
+    static final class BitsConverter implements ITypeConverter<Integer> {
+        private static final int AUTO = 0;
+
+        @Override
+        public Integer convert(String value) {
+            try {
+                return value.toLowerCase(Locale.ROOT).equals("auto") ? AUTO : Integer.valueOf(value);
+            } catch (NumberFormatException e) {
+                throw new TypeConversionException("expected a number from 2 to 8, or auto, was '" + value + "'");
+            }
+        }
+    }
+
     /** {@code include-zero}, as the user writes it. */
     static final class RangeConverter implements ITypeConverter<Range> {
         @Override
@@ -172,6 +197,34 @@ final class SchemeOptions {
                     throw new TypeConversionException(
                             "expected reference, include-zero or least-error, was '" + value + "'");
             };
+        }
+    }
+
+    /** Whether each matrix is to have a width of its own. */
+    boolean automaticBits() {
+        return bits != null && bits == BitsConverter.AUTO;
+    }
+
+    /** Mean bits of a code. */
+    double budget() {
+        return Objects.requireNonNull(budget);
+    }
+
+    /** @throws ParameterException if a budget is given without {@code --bits auto}, or the other way round, or is too low */
+    void checkBudget(List<Integer> widths) {
+        if (automaticBits() != (budget != null)) {
+            throw new ParameterException(
+                    command.commandLine(), "--bits auto and --budget BITS go together, as in --bits auto --budget 3.5");
+        }
+        if (budget != null && !(budget >= widths.getFirst() && budget <= widths.getLast())) {
+            throw new ParameterException(
+                    command.commandLine(),
+                    "--budget should be from " + widths.getFirst() + " to " + widths.getLast() + ", was " + budget);
+        }
+        if (automaticBits() && method().corrects()) {
+            throw new ParameterException(
+                    command.commandLine(),
+                    "--bits auto goes with awq and rtn: the codes of " + method() + " do not follow from a recipe");
         }
     }
 
@@ -259,7 +312,7 @@ final class SchemeOptions {
     QuantScheme over(QuantScheme otherwise) {
         try {
             return new QuantScheme(
-                    bits == null ? otherwise.bits() : bits,
+                    bits == null || automaticBits() ? otherwise.bits() : bits,
                     groupSize == null ? otherwise.groupSize() : groupSize,
                     symmetric || otherwise.symmetric(),
                     range == null ? otherwise.range() : range);

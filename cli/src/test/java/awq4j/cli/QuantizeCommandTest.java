@@ -133,6 +133,12 @@ class QuantizeCommandTest {
     @ParameterizedTest
     @CsvSource(delimiter = '|', textBlock = """
                     --bits 9 | --bits must be in [2, 8], was 9
+                    --bits many | expected a number from 2 to 8, or auto, was 'many'
+                    --bits auto | --bits auto and --budget BITS go together
+                    --budget 3 | --bits auto and --budget BITS go together
+                    --bits auto --budget 1 | --budget should be from 2 to 8, was 1.0
+                    --bits auto --budget 3 --method gptq | --bits auto goes with awq and rtn
+                    --bits auto --budget 3 --recipe-out r | --bits auto goes without --recipe and --recipe-out
                     --group-size 0 | --group-size must be positive, or -1 for whole rows, was 0
                     --range zero | expected reference, include-zero or least-error, was 'zero'
                     --range least-error | too slow for a search of scales

@@ -13,7 +13,9 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
+import java.util.TreeMap;
 
 /** The {@code quantization_config} of a checkpoint, in config.json or in a file of its own, and the packing it asks for. */
 record QuantizationConfig(Quantization stated, LinearPacking packing) {
@@ -74,7 +76,24 @@ record QuantizationConfig(Quantization stated, LinearPacking packing) {
                         !section.flag("zero_point", true),
                         version.label(),
                         section.texts("modules_to_not_convert")),
-                new AwqLinears(version, bits, groupSize));
+                new AwqLinears(version, bits, groupSize, moduleBits(section, version)));
+    }
+
+    /** Linears of widths of their own, by tensor prefix; what {@code awq4j quantize --bits auto} writes. */
+    private static Map<String, Integer> moduleBits(Config section, AwqPacking.Version version) {
+        var bits = new TreeMap<String, Integer>();
+        section.section("module_bits")
+                .ifPresent(own -> own.json().propertyNames().forEach(name -> {
+                    int width = own.integer(name);
+                    if (!version.holds(width)) {
+                        throw unsupported(
+                                section,
+                                "module_bits: AWQ version " + version.label() + " holds " + version.widths()
+                                        + ", found " + width + " for " + name);
+                    }
+                    bits.put(name, width);
+                }));
+        return bits;
     }
 
     private static QuantizationConfig gptq(Config section) {

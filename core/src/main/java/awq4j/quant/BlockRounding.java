@@ -15,21 +15,27 @@ import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 
 /** A block on its way to codes: folds scales into its weights, then rounds its linears one by one. */
 final class BlockRounding {
     private final BlockSpec spec;
     private final BlockWeights weights;
-    private final Quantizer quantizer;
+    private final Function<Linear, Quantizer> quantizers;
     private final Set<String> touched = new LinkedHashSet<>();
     private final Map<String, Weight> rounded = new LinkedHashMap<>();
 
     /** @param weights rewritten in place by {@link #fold} */
     BlockRounding(BlockSpec spec, BlockWeights weights, Quantizer quantizer) {
+        this(spec, weights, linear -> quantizer);
+    }
+
+    /** @param quantizers of each linear; those that are stored in one matrix have one scheme */
+    BlockRounding(BlockSpec spec, BlockWeights weights, Function<Linear, Quantizer> quantizers) {
         this.spec = spec;
         this.weights = weights;
-        this.quantizer = quantizer;
+        this.quantizers = quantizers;
     }
 
     /** Folds the scale of one group. */
@@ -64,6 +70,7 @@ final class BlockRounding {
      */
     @Nullable
     String round(Linear linear, float @Nullable [] clip) {
+        Quantizer quantizer = quantizers.apply(linear);
         String obstacle = obstacle(spec, linear, quantizer.scheme());
         if (obstacle != null) {
             return obstacle;

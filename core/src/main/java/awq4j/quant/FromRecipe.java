@@ -56,12 +56,16 @@ public final class FromRecipe implements QuantMethod {
     }
 
     QuantizedBlock quantize(BlockSpec spec, BlockWeights weights, Quantizer quantizer) {
+        return quantize(spec, weights, linear -> quantizer);
+    }
+
+    QuantizedBlock quantize(BlockSpec spec, BlockWeights weights, Function<Linear, Quantizer> quantizers) {
         Finite.require(weights);
         BlockRecipe recipe = recipes.apply(spec);
         for (String clipped : recipe.clips().keySet()) {
             weights.values(clipped); // refuses a linear that is not there
         }
-        var rounding = new BlockRounding(spec, weights, quantizer);
+        var rounding = new BlockRounding(spec, weights, quantizers);
         for (BlockRecipe.GroupScale scale : recipe.scales()) {
             rounding.fold(group(spec, scale), scale.scale());
         }

@@ -6,13 +6,27 @@ import awq4j.format.awq.AwqPacking.Version;
 import awq4j.tensor.Shape;
 import awq4j.weight.Weight;
 import java.util.List;
+import java.util.Map;
 
 /**
  * The packed linears of an AWQ checkpoint.
  *
+ * @param bits of linears that are not among {@code others}
  * @param groupSize columns a group, or -1 for whole rows
+ * @param others bits of some linears, by tensor prefix
  */
-public record AwqLinears(Version version, int bits, int groupSize) implements LinearPacking {
+public record AwqLinears(Version version, int bits, int groupSize, Map<String, Integer> others)
+        implements LinearPacking {
+    /** Copies the map. */
+    public AwqLinears {
+        others = Map.copyOf(others);
+    }
+
+    /** All linears of one width. */
+    public AwqLinears(Version version, int bits, int groupSize) {
+        this(version, bits, groupSize, Map.of());
+    }
+
     @Override
     public String label() {
         return "awq " + version.label();
@@ -42,7 +56,7 @@ public record AwqLinears(Version version, int bits, int groupSize) implements Li
 
     @Override
     public Weight unpack(String name, Parts parts) {
-        return AwqPacking.unpack(name, version, bits, groupSize, packed(name, parts));
+        return AwqPacking.unpack(name, version, others.getOrDefault(name, bits), groupSize, packed(name, parts));
     }
 
     private Packed packed(String name, Parts parts) {

@@ -10,7 +10,7 @@ import awq4j.model.ModelSpec;
 import awq4j.model.Parameters;
 import awq4j.model.StoredMatrix;
 import awq4j.model.family.Families;
-import awq4j.quant.QuantScheme;
+import awq4j.quant.Widths;
 import awq4j.tensor.DType;
 import awq4j.tensor.FloatFormats;
 import awq4j.tensor.Tensor;
@@ -30,18 +30,18 @@ final class Assembly implements AutoCloseable {
 
     private final Checkpoint source;
     private final ModelSpec model;
-    private final QuantScheme scheme;
+    private final Widths widths;
     private final List<BlockFile> blocks = new ArrayList<>();
 
-    private Assembly(Checkpoint source, ModelSpec model, QuantScheme scheme) {
+    private Assembly(Checkpoint source, ModelSpec model, Widths widths) {
         this.source = source;
         this.model = model;
-        this.scheme = scheme;
+        this.widths = widths;
     }
 
     /** Opens all blocks of a work folder. */
-    static Assembly open(Checkpoint source, ModelSpec model, QuantScheme scheme, WorkFolder work) {
-        var assembly = new Assembly(source, model, scheme);
+    static Assembly open(Checkpoint source, ModelSpec model, Widths widths, WorkFolder work) {
+        var assembly = new Assembly(source, model, widths);
         boolean opened = false;
         try {
             for (BlockSpec spec : model.blocks()) {
@@ -122,7 +122,7 @@ final class Assembly implements AutoCloseable {
                 for (Linear linear : spec.linears()) {
                     if (block(spec.index()).quantized(linear)) {
                         BlockFile.requireSame(
-                                block(spec.index()).linear(linear, scheme), parameters.matrix(linear), folder);
+                                block(spec.index()).linear(linear, widths), parameters.matrix(linear), folder);
                     }
                 }
             }

@@ -14,6 +14,7 @@ import awq4j.model.StoredMatrix;
 import awq4j.quant.LinearReport;
 import awq4j.quant.QuantScheme;
 import awq4j.quant.QuantizedBlock;
+import awq4j.quant.Widths;
 import awq4j.tensor.DType;
 import awq4j.tensor.Shape;
 import awq4j.tensor.Tensor;
@@ -53,7 +54,7 @@ final class BlockFile implements AutoCloseable {
      * @throws awq4j.format.UnsupportedModelException if a rewritten tensor is beyond float16
      * @throws IllegalArgumentException if the block has what no checkpoint of codes holds
      */
-    static void write(Path path, BlockSpec spec, QuantizedBlock block, double seconds) {
+    static void write(Path path, BlockSpec spec, QuantizedBlock block, Version version, double seconds) {
         if (!block.corrections().isEmpty()) {
             throw new IllegalArgumentException(
                     "block " + spec.index()
@@ -62,9 +63,10 @@ final class BlockFile implements AutoCloseable {
         var sources = new ArrayList<Source>();
         for (StoredMatrix matrix : StoredMatrix.of(spec.linears())) {
             if (block.linears().containsKey(matrix.parts().getFirst().name())) {
-                Packed packed = AwqPacking.pack(matrix.codes(part -> Objects.requireNonNull(
+                Weight codes = matrix.codes(part -> Objects.requireNonNull(
                         block.linears().get(part.name()),
-                        () -> part.name() + " is missing, but not all of its matrix")));
+                        () -> part.name() + " is missing, but not all of its matrix"));
+                Packed packed = AwqPacking.pack(codes, version);
                 sources.add(Source.of(matrix.name() + ".qweight", packed.qweight()));
                 sources.add(Source.of(matrix.name() + ".qzeros", packed.qzeros()));
                 sources.add(Source.of(matrix.name() + ".scales", packed.scales()));
@@ -116,14 +118,14 @@ final class BlockFile implements AutoCloseable {
     }
 
     /** A linear as a reader of the checkpoint will see it. */
-    Weight linear(Linear linear, QuantScheme scheme) {
+    Weight linear(Linear linear, Widths widths) {
+        QuantScheme scheme = widths.of(linear);
         Stored stored = linear.stored();
         var packed = new Packed(
                 tensor(stored.name() + ".qweight"),
                 tensor(stored.name() + ".qzeros"),
                 tensor(stored.name() + ".scales"));
-        Weight whole = AwqPacking.unpack(
-                stored.name(), Version.forBits(scheme.bits()), scheme.bits(), scheme.groupSize(), packed);
+        Weight whole = AwqPacking.unpack(stored.name(), widths.version(), scheme.bits(), scheme.groupSize(), packed);
         return linear.isPart()
                 ? whole.rows(linear.name(), stored.first(), stored.run(), stored.stride(), linear.rows())
                 : whole;
@@ -162,11 +164,11 @@ final class BlockFile implements AutoCloseable {
      *
      * @throws IllegalStateException if a code, scale or zero differs; names linear and row
      */
-    void verify(BlockSpec spec, Map<String, Weight> meant, QuantScheme scheme) {
+    void verify(BlockSpec spec, Map<String, Weight> meant, Widths widths) {
         for (Linear linear : spec.linears()) {
             Weight expected = meant.get(linear.name());
             if (expected != null) {
-                requireSame(expected, linear(linear, scheme), file.path());
+                requireSame(expected, linear(linear, widths), file.path());
             }
         }
     }

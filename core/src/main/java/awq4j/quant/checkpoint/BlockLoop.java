@@ -68,7 +68,9 @@ final class BlockLoop {
                             count - first));
             float @Nullable [] hidden = null;
             if (settings.method().calibrated()) {
-                hidden = first == 0 ? embed(cpu, Objects.requireNonNull(settings.calibration())) : work.hiddenOf(first);
+                hidden = first == 0
+                        ? embed(cpu, model, source, Objects.requireNonNull(settings.calibration()))
+                        : work.hiddenOf(first);
             }
             for (int i = first; i < count; i++) {
                 requireNoStop();
@@ -116,9 +118,9 @@ final class BlockLoop {
         RecipeFile.write(work.recipe(spec.index()), header, List.of(quantized.recipe()));
         double seconds = (System.nanoTime() - start) / 1e9;
         Path draft = work.draft();
-        BlockFile.write(draft, spec, quantized, seconds);
+        BlockFile.write(draft, spec, quantized, settings.widths().version(), seconds);
         try (BlockFile written = BlockFile.open(draft)) {
-            written.verify(spec, quantized.linears(), settings.scheme());
+            written.verify(spec, quantized.linears(), settings.widths());
         }
         work.finish(draft, spec.index());
         settings.progress()
@@ -131,7 +133,7 @@ final class BlockLoop {
     }
 
     /** What flows into the first block, [tokens, hidden]. */
-    private float[] embed(Backend cpu, Calibration calibration) {
+    static float[] embed(Backend cpu, ModelSpec model, Checkpoint source, Calibration calibration) {
         int width = model.hidden();
         int length = calibration.length();
         float[] out = new float[Math.multiplyExact(calibration.tokens(), width)];

@@ -75,7 +75,7 @@ public final class CheckpointQuantizer {
         try (Checkpoint source = Checkpoints.open(settings.source())) {
             requirePlain(source);
             ModelSpec model = Families.spec(source);
-            Sizes sizes = Sizes.of(source, model, settings.scheme());
+            Sizes sizes = Sizes.of(source, model, settings.widths());
             requireFits(source, model, sizes);
             OutputFolder output = OutputFolder.of(settings.output(), settings.source(), settings.force());
             requireRecipePlace();
@@ -233,13 +233,13 @@ public final class CheckpointQuantizer {
         Path folder = work.model();
         WorkFolder.delete(folder); // of an attempt that ended here
         QuantizationReport report;
-        try (Assembly assembly = Assembly.open(source, model, settings.scheme(), work)) {
+        try (Assembly assembly = Assembly.open(source, model, settings.widths(), work)) {
             blocks.requireNoStop();
             settings.progress().accept(new Progress.Writing(sizes.total()));
             WorkFolder.create(folder);
             assembly.write(folder, settings.maxShardBytes());
             ModelFiles.copy(source.path(), folder);
-            ModelFiles.writeConfig(source.config(), folder, settings.scheme(), assembly.notConverted());
+            ModelFiles.writeConfig(source.config(), folder, settings.widths(), assembly.notConverted());
             stages.finished("writing");
             blocks.requireNoStop();
             settings.progress().accept(new Progress.Verifying());

@@ -4,10 +4,12 @@ import awq4j.quant.Awq;
 import awq4j.quant.BlockRunner;
 import awq4j.quant.FromRecipe;
 import awq4j.quant.Gptq;
+import awq4j.quant.MixedBits;
 import awq4j.quant.Objective;
 import awq4j.quant.QuantMethod;
 import awq4j.quant.Rtn;
 import awq4j.quant.SmoothQuant;
+import awq4j.quant.Widths;
 import java.util.Locale;
 import java.util.Map;
 import java.util.SortedMap;
@@ -37,6 +39,9 @@ public record MethodChoice(
         SortedMap<String, String> settings,
         @Nullable Recipe recipe,
         Function<BlockRunner, QuantMethod> method) {
+    /** How the name of the setting begins that is a matrix' own width, where matrices differ in it. */
+    public static final String BITS_OF = "bits of ";
+
     /** Copies the map. */
     public MethodChoice {
         settings = java.util.Collections.unmodifiableSortedMap(new TreeMap<>(settings));
@@ -131,6 +136,20 @@ public record MethodChoice(
     public static MethodChoice smoothQuant(double alpha) {
         var method = new SmoothQuant(alpha);
         return of(method.name(), true, Map.of("alpha", Double.toString(alpha)), runner -> method);
+    }
+
+    /** A method at several widths, which its settings list. */
+    static MethodChoice mixed(MethodChoice of, Widths widths) {
+        var words = new TreeMap<>(of.settings());
+        widths.bits().forEach((matrix, bits) -> words.put(BITS_OF + matrix, Integer.toString(bits)));
+        return new MethodChoice(
+                of.name(),
+                of.calibrated(),
+                of.everyExpert(),
+                of.gram(),
+                words,
+                of.recipe(),
+                runner -> new MixedBits(of.method().apply(runner), widths));
     }
 
     /** Carries out a recipe; needs no calibration. The recipe must stay open. */

@@ -4,6 +4,7 @@ import awq4j.format.Checkpoints;
 import awq4j.format.Config;
 import awq4j.format.awq.AwqPacking.Version;
 import awq4j.quant.QuantScheme;
+import awq4j.quant.Widths;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
@@ -67,12 +68,19 @@ final class ModelFiles {
      * and transformers want them, and the configuration says so. {@code zero_point} is always true: zeros are stored in
      * any case, for symmetric codes the middle one everywhere, and readers that take false at its word expect none.
      *
+     * <p>Matrices of several widths are listed in {@code module_bits}, which only this project reads.
+     *
      * @param notConverted tensor prefixes of linears that were left alone
      */
-    static void writeConfig(Config model, Path folder, QuantScheme scheme, List<String> notConverted) {
+    static void writeConfig(Config model, Path folder, Widths widths, List<String> notConverted) {
         ObjectNode config = ((ObjectNode) model.json()).deepCopy();
         putFloat16(config);
-        putAwq(config, Version.forBits(scheme.bits()), scheme.bits(), scheme.groupSize(), notConverted);
+        QuantScheme scheme = widths.scheme();
+        putAwq(config, widths.version(), scheme.bits(), scheme.groupSize(), notConverted);
+        if (widths.isMixed()) {
+            ObjectNode own = ((ObjectNode) config.get("quantization_config")).putObject("module_bits");
+            widths.bits().forEach(own::put);
+        }
         WholeFile.writeJson(folder.resolve(Checkpoints.CONFIG), config);
     }
 

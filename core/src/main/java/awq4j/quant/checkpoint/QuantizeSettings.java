@@ -2,6 +2,7 @@ package awq4j.quant.checkpoint;
 
 import awq4j.kernel.CpuOptions;
 import awq4j.quant.QuantScheme;
+import awq4j.quant.Widths;
 import awq4j.quant.calibration.Calibration;
 import java.nio.file.Path;
 import java.util.function.BooleanSupplier;
@@ -13,6 +14,7 @@ import org.jspecify.annotations.Nullable;
  *
  * @param source model folder, only read
  * @param output folder to be made
+ * @param widths what matrices become
  * @param calibration null for methods that look at no text
  * @param recipeOut file that gets what the search found, null for none
  * @param force whether a model at {@code output}, and a file at {@code recipeOut}, may be replaced
@@ -27,7 +29,7 @@ import org.jspecify.annotations.Nullable;
 public record QuantizeSettings(
         Path source,
         Path output,
-        QuantScheme scheme,
+        Widths widths,
         MethodChoice method,
         @Nullable Calibration calibration,
         @Nullable Path recipeOut,
@@ -57,7 +59,7 @@ public record QuantizeSettings(
         return new QuantizeSettings(
                 source,
                 output,
-                scheme,
+                Widths.of(scheme),
                 method,
                 calibration,
                 null,
@@ -68,6 +70,34 @@ public record QuantizeSettings(
                 "awq4j library",
                 step -> {},
                 () -> false);
+    }
+
+    /** What all matrices share: their scheme, or of a mixture that of the widest codes. */
+    public QuantScheme scheme() {
+        return widths.scheme();
+    }
+
+    /**
+     * With matrices of several widths.
+     *
+     * @param mixture of the matrices of this model
+     * @throws IllegalArgumentException if recipes do not suffice for the method; when the method is made
+     */
+    public QuantizeSettings withWidths(Widths mixture) {
+        return new QuantizeSettings(
+                source,
+                output,
+                mixture,
+                MethodChoice.mixed(method, mixture),
+                calibration,
+                recipeOut,
+                force,
+                restart,
+                maxShardBytes,
+                cpu,
+                program,
+                progress,
+                stop);
     }
 
     /** With a file for the recipe. */
@@ -112,7 +142,7 @@ public record QuantizeSettings(
         return new QuantizeSettings(
                 source,
                 output,
-                scheme,
+                widths,
                 method,
                 calibration,
                 newRecipeOut,

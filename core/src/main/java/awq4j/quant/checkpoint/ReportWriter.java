@@ -1,7 +1,6 @@
 package awq4j.quant.checkpoint;
 
 import awq4j.format.Checkpoint;
-import awq4j.format.awq.AwqPacking.Version;
 import awq4j.format.safetensors.SafetensorsWriter.Source;
 import awq4j.model.BlockSpec;
 import awq4j.model.Mlp;
@@ -51,7 +50,7 @@ record ReportWriter(
                         scheme.groupSize(),
                         scheme.symmetric(),
                         scheme.range().name(),
-                        Version.forBits(scheme.bits()).label()),
+                        settings.widths().version().label()),
                 calibration == null || !settings.method().calibrated() ? null : calibration.provenance(),
                 result(assembly, linears),
                 linears,

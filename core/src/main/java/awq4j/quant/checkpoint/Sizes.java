@@ -8,6 +8,7 @@ import awq4j.model.Mlp;
 import awq4j.model.ModelSpec;
 import awq4j.model.StoredMatrix;
 import awq4j.quant.QuantScheme;
+import awq4j.quant.Widths;
 import awq4j.tensor.DType;
 import awq4j.tensor.Tensor;
 import java.util.HashSet;
@@ -21,11 +22,12 @@ import java.util.Set;
  * @param quantizable how many matrices fit the packing
  */
 record Sizes(long packed, long other, int quantizable) {
-    static Sizes of(Checkpoint source, ModelSpec model, QuantScheme scheme) {
+    static Sizes of(Checkpoint source, ModelSpec model, Widths widths) {
         long packed = 0;
         Set<String> packedNames = new HashSet<>();
         for (BlockSpec block : model.blocks()) {
             for (StoredMatrix matrix : StoredMatrix.of(block.quantizable())) {
+                QuantScheme scheme = widths.of(matrix.name());
                 if (fits(matrix, scheme)) {
                     packed += packed(matrix, scheme);
                     packedNames.add(matrix.name() + ".weight");
