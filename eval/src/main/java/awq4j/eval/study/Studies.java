@@ -11,7 +11,8 @@ public final class Studies {
             DomainShiftStudy.STUDY,
             GridStudy.STUDY,
             KvStudy.STUDY,
-            ActivationsStudy.STUDY);
+            ActivationsStudy.STUDY,
+            SensitivityStudy.STUDY);
 
     private Studies() {}
 
