@@ -142,7 +142,7 @@ class WithLowRankTest {
                         return new QuantizedBlock(dense, block.changed(), block.recipe(), block.reports());
                     })
                     .toList();
-            int[] tokens = Arrays.copyOf(golden.calibration[0], 19);
+            int[] tokens = Arrays.copyOf(golden.calibration[0], 9);
             for (boolean vector : new boolean[] {false, true}) {
                 var options = vector
                         ? CpuOptions.DEFAULT
@@ -151,9 +151,9 @@ class WithLowRankTest {
                                 CpuOptions.DEFAULT.precision(),
                                 CpuOptions.DEFAULT.threads());
                 try (Backend backend = CpuBackend.open(options)) {
-                    float[] expected = logits(golden, backend, new Overlay(golden.checkpoint, sums), tokens, 19);
+                    float[] expected = logits(golden, backend, new Overlay(golden.checkpoint, sums), tokens, 9);
                     var checkpoint = new Overlay(golden.checkpoint, blocks);
-                    for (int together : new int[] {19, 5, 1}) {
+                    for (int together : new int[] {9, 4, 1}) {
                         float[] found = logits(golden, backend, checkpoint, tokens, together);
                         for (int i = 0; i < found.length; i++) {
                             assertThat(found[i])

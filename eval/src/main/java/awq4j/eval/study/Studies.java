@@ -9,7 +9,11 @@ public final class Studies {
             MethodsStudy.STUDY,
             CalibrationSizeStudy.STUDY,
             DomainShiftStudy.STUDY,
+            SalientStudy.STUDY,
+            ScaleStudy.STUDY,
             GridStudy.STUDY,
+            SparsityStudy.STUDY,
+            RankStudy.STUDY,
             KvStudy.STUDY,
             ActivationsStudy.STUDY,
             SensitivityStudy.STUDY);

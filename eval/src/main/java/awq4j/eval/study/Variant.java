@@ -6,6 +6,7 @@ import awq4j.model.ModelSpec;
 import awq4j.model.ParameterCount;
 import awq4j.model.Parameters;
 import awq4j.quant.BlockWeights;
+import awq4j.weight.LowRank;
 import awq4j.weight.Weight;
 import awq4j.weight.WeightLayout.Grouped;
 import awq4j.weight.WeightLayout.ZeroPoint;
@@ -17,7 +18,8 @@ import java.util.Optional;
  * A model's numbers after its blocks were changed, in memory.
  *
  * @param parameters all of the model's numbers
- * @param sizeBytes of the weights in a checkpoint: codes with float16 scales and packed zeros, all else float16
+ * @param sizeBytes of the weights in a checkpoint: codes with float16 scales and packed zeros, all else float16, zeros of
+ *     sparse matrices included
  * @param coded share of the blocks' weights that are codes: a packing may not hold every shape
  */
 public record Variant(Parameters parameters, long sizeBytes, double coded) {
@@ -29,7 +31,7 @@ public record Variant(Parameters parameters, long sizeBytes, double coded) {
         private long inCodes;
 
         Builder(ModelSpec model, Parameters original) {
-            this.overlay = new Overlay(original, new HashMap<>(), new HashMap<>());
+            this.overlay = new Overlay(original, new HashMap<>(), new HashMap<>(), new HashMap<>());
             this.bits = 16 * ParameterCount.of(model).total();
         }
 
@@ -47,6 +49,12 @@ public record Variant(Parameters parameters, long sizeBytes, double coded) {
                 }
             }
             overlay.vectors.putAll(weights.vectors());
+            for (Linear linear : spec.linears()) {
+                weights.lowRank(linear).ifPresent(correction -> {
+                    overlay.corrections.put(linear.name(), correction);
+                    bits += Byte.SIZE * correction.sizeBytes();
+                });
+            }
         }
 
         Variant build() {
@@ -55,8 +63,17 @@ public record Variant(Parameters parameters, long sizeBytes, double coded) {
     }
 
     /** The numbers of the blocks, and what lies outside of them. */
-    private record Overlay(Parameters original, Map<String, Weight> matrices, Map<String, float[]> vectors)
+    private record Overlay(
+            Parameters original,
+            Map<String, Weight> matrices,
+            Map<String, float[]> vectors,
+            Map<String, LowRank> corrections)
             implements Parameters {
+        @Override
+        public Optional<LowRank> lowRank(Linear linear) {
+            return Optional.ofNullable(corrections.get(linear.name()));
+        }
+
         @Override
         public Weight matrix(Linear linear) {
             Weight weight = matrices.get(linear.name());

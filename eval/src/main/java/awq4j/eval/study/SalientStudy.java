@@ -1,0 +1,111 @@
+package awq4j.eval.study;
+
+import awq4j.eval.Estimate;
+import awq4j.quant.QuantScheme;
+import awq4j.quant.QuantScheme.Range;
+import awq4j.quant.Salience;
+import awq4j.quant.SalientMixing;
+import awq4j.quant.checkpoint.MethodChoice;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+
+/** Channels that stay in float16: table 1 of the AWQ paper. */
+final class SalientStudy {
+    private static final String CHOSEN = "chosen";
+    private static final String KEPT = "kept";
+    private static final List<Double> SHARES = List.of(0.001, 0.01, 0.03);
+    private static final int DRAWS = 3;
+
+    static final Study STUDY = new Study(
+            "salient",
+            "Salient channels",
+            "Which input channels it helps most to keep in FP16 while the others are rounded: those of large activations,"
+                    + " those of large weights, or any (Lin et al., AWQ, table 1).",
+            Map.of(CHOSEN, "channels chosen", KEPT, "channels kept in FP16"),
+            SalientStudy::points,
+            List.of(
+                    View.line("Divergence from the original", KEPT, Workbench.KL)
+                            .by(CHOSEN)
+                            .panels(Row.BITS)
+                            .logY()
+                            .note("Lower is better. If activations tell which channels matter, their line falls and the"
+                                    + " others stay."),
+                    View.table("Divergence", List.of(CHOSEN, Row.BITS, Row.GROUP), KEPT, Workbench.KL),
+                    View.table("Perplexity", List.of(CHOSEN, Row.BITS, Row.GROUP), KEPT, Workbench.PERPLEXITY),
+                    View.table("Bytes", List.of(CHOSEN, Row.BITS, Row.GROUP), KEPT, Workbench.BYTES)
+                            .note("With the kept columns beside the codes, and their numbers.")));
+
+    private SalientStudy() {}
+
+    /** A way to choose. */
+    private record Choice(String label, Salience salience, long seed) {}
+
+    private static List<Choice> choices() {
+        var choices = new ArrayList<Choice>();
+        choices.add(new Choice("by activation", Salience.ACTIVATION, 0));
+        choices.add(new Choice("by weight", Salience.WEIGHT, 0));
+        for (int draw = 1; draw <= DRAWS; draw++) {
+            choices.add(new Choice("at random, draw " + draw, Salience.RANDOM, draw));
+        }
+        return choices;
+    }
+
+    private static List<Point> points(Workbench bench) {
+        var points = new ArrayList<Point>();
+        points.add(Point.of(
+                Row.labels(CHOSEN, "all", Row.BITS, "16", Row.GROUP, "none", KEPT, "100 %"),
+                Workbench::qualityOfOriginal));
+        for (int group : bench.groupSizes()) {
+            for (int bits : List.of(2, 3, 4)) {
+                var scheme = new QuantScheme(bits, group, false, Range.REFERENCE);
+                points.add(new Point(
+                        Row.labels(KEPT, "0 %", Row.BITS, bits, Row.GROUP, group), here -> plain(here, scheme)));
+                for (Choice choice : choices()) {
+                    for (double share : SHARES) {
+                        var settings = new SalientMixing.Settings(share, choice.salience(), choice.seed());
+                        points.add(Point.of(
+                                Row.labels(
+                                        CHOSEN,
+                                        choice.label(),
+                                        KEPT,
+                                        Math.round(share * 1000) / 10.0 + " %",
+                                        Row.BITS,
+                                        bits,
+                                        Row.GROUP,
+                                        group),
+                                here -> mixed(here, settings, scheme)));
+                    }
+                }
+            }
+        }
+        return points;
+    }
+
+    /** Nothing kept: where every line begins. */
+    private static List<Row> plain(Workbench bench, QuantScheme scheme) {
+        Map<String, Estimate> numbers = bench.quality(bench.quantized(MethodChoice.rtn(), scheme));
+        return choices().stream()
+                .map(choice -> new Row(Row.labels(CHOSEN, choice.label()), numbers))
+                .toList();
+    }
+
+    private static Map<String, Estimate> mixed(Workbench bench, SalientMixing.Settings settings, QuantScheme scheme) {
+        long bytes = bench.quantized(MethodChoice.rtn(), scheme).sizeBytes();
+        BlockChange mixing = BlockChange.of(new SalientMixing(bench.runner(), settings), scheme);
+        long[] extra = {0};
+        Variant variant = bench.changed(
+                (spec, weights, capture) -> {
+                    var linears = mixing.apply(spec, weights, capture);
+                    linears.values()
+                            .forEach(weight -> extra[0] += settings.extraBytes(weight.rows(), weight.columns()));
+                    return linears;
+                },
+                bench.calibration());
+        var numbers = new LinkedHashMap<>(bench.quality(variant));
+        numbers.remove(Workbench.CODED); // what is measured lies in floats
+        numbers.put(Workbench.BYTES, new Estimate(bytes + extra[0], Double.NaN));
+        return numbers;
+    }
+}
