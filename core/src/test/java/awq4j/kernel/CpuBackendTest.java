@@ -49,7 +49,9 @@ class CpuBackendTest {
         refused(
                 "rmsNorm: x [2, 4] is not made of segments of the gain's [1, 3]",
                 () -> kernels.rmsNorm(four, three.view(1), 0, four));
-        refused("layerNorm: x [2, 4], gain [1, 3]", () -> kernels.layerNorm(four, three.view(1), null, 0, four));
+        refused(
+                "layerNorm: x [2, 4] is not made of segments of the gain's [1, 3]",
+                () -> kernels.layerNorm(four, three.view(1), null, 0, four));
         refused("add: x [2, 3] to [2, 4]", () -> kernels.add(three, four));
         refused("gate: [2, 3] and [2, 4] should have one shape", () -> kernels.gate(Activation.SILU, three, four));
         refused("gather: row 2 of [2, 3]", () -> kernels.gather(three, new int[] {2}, three.view(1)));
