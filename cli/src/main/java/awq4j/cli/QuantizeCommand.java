@@ -42,7 +42,8 @@ import picocli.CommandLine.Parameters;
         footer = {
             "  awq4j quantize my-model --out my-model-awq",
             "  awq4j quantize my-model --out my-model-mixed --bits auto --budget 3.5",
-            "  awq4j quantize my-model --out my-model-awq --calibration notes.jsonl --report picture.html",
+            "  awq4j quantize my-model --out my-model-awq --calibration notes.jsonl",
+            "  awq4j quantize my-model --out my-model-awq --report picture.html",
             "  awq4j quantize my-model --out my-model-gptq --method awq+gptq --no-clip",
             "  awq4j quantize my-model --out my-model-int3 --bits 3 --recipe-out int3.recipe",
             "  awq4j quantize my-model --out again --recipe int3.recipe"

@@ -37,7 +37,7 @@ import picocli.CommandLine.Parameters;
         footer = {
             "  awq4j study --list",
             "  awq4j study methods demo --html methods.html",
-            "  awq4j study methods my-model --calibration notes.jsonl --text wiki.raw --html methods.html"
+            "  awq4j study methods my-model --text wiki.raw --html methods.html"
         })
 final class StudyCommand implements Callable<Integer> {
     @Mixin

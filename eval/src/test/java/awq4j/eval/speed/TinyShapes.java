@@ -57,6 +57,10 @@ enum TinyShapes {
                     + " \"alibi\": false"),
     STARCODER2("Starcoder2ForCausalLM", "\"num_key_value_heads\": 2, \"intermediate_size\": 96"),
     GRANITE("GraniteForCausalLM", "\"num_key_value_heads\": 2, \"intermediate_size\": 96"),
+    GRANITE_MOE(
+            "GraniteMoeForCausalLM",
+            "\"num_key_value_heads\": 2, \"intermediate_size\": 32, \"num_local_experts\": 6,"
+                    + " \"num_experts_per_tok\": 3"),
     SMOLLM3("SmolLM3ForCausalLM", "\"num_key_value_heads\": 2, \"intermediate_size\": 96"),
     OLMO2("Olmo2ForCausalLM", "\"num_key_value_heads\": 2, \"intermediate_size\": 96"),
     COHERE("CohereForCausalLM", "\"num_key_value_heads\": 2, \"intermediate_size\": 96, \"logit_scale\": 0.25"),
