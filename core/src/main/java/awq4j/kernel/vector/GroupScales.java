@@ -61,9 +61,7 @@ final class GroupScales {
     }
 
     /**
-     * Applies the scales of some groups to float sums. Here as in {@link #integers} what differs is chosen before the loop:
-     * where two branches meet in it, each with a vector, the compiler makes objects of them if it has seen both, and
-     * whether it has is a matter of which matrix of a model came first.
+     * Applies the scales of some groups to float sums.
      *
      * @param at where the first group begins
      * @param sums [groups, sums of a group, lanes] from byte {@code sumsAt} on
@@ -80,87 +78,10 @@ final class GroupScales {
             int activationsAt,
             float[] out,
             int outAt) {
-        if (!order.halves()) {
-            floatsByFloats(w, at, order, groups, sums, sumsAt, activations, activationsAt, out, outAt);
-        } else if (order.biased()) {
-            floatsByHalfBiases(w, at, order, groups, sums, sumsAt, activations, activationsAt, out, outAt);
-        } else {
-            floatsByHalves(w, at, order, groups, sums, sumsAt, activations, activationsAt, out, outAt);
-        }
-    }
-
-    private static void floatsByHalves(
-            MemorySegment w,
-            long at,
-            CodeOrder order,
-            int groups,
-            MemorySegment sums,
-            long sumsAt,
-            float[] activations,
-            int activationsAt,
-            float[] out,
-            int outAt) {
         int each = order.sums();
         int bytes = order.groupBytes();
-        FloatVector total = FloatVector.fromArray(F, out, outAt);
-        for (int g = 0; g < groups; g++) {
-            long from = sumsAt + (long) g * each * B;
-            FloatVector sum = FloatVector.fromMemorySegment(F, sums, from, LE);
-            for (int b = 1; b < each; b++) {
-                sum = sum.add(FloatVector.fromMemorySegment(F, sums, from + b * B, LE));
-            }
-            IntVector head = IntVector.fromMemorySegment(I, w, at + (long) g * bytes, LE);
-            FloatVector scale = upperHalf(head.lanewise(VectorOperators.LSHL, 16));
-            float shift = activations[activationsAt + g];
-            sum = upper(head).fma(FloatVector.broadcast(F, -shift), sum);
-            total = sum.fma(scale, total);
-        }
-        total.intoArray(out, outAt);
-    }
-
-    private static void floatsByHalfBiases(
-            MemorySegment w,
-            long at,
-            CodeOrder order,
-            int groups,
-            MemorySegment sums,
-            long sumsAt,
-            float[] activations,
-            int activationsAt,
-            float[] out,
-            int outAt) {
-        int each = order.sums();
-        int bytes = order.groupBytes();
-        FloatVector total = FloatVector.fromArray(F, out, outAt);
-        for (int g = 0; g < groups; g++) {
-            long from = sumsAt + (long) g * each * B;
-            FloatVector sum = FloatVector.fromMemorySegment(F, sums, from, LE);
-            for (int b = 1; b < each; b++) {
-                sum = sum.add(FloatVector.fromMemorySegment(F, sums, from + b * B, LE));
-            }
-            IntVector head = IntVector.fromMemorySegment(I, w, at + (long) g * bytes, LE);
-            FloatVector scale = upperHalf(head.lanewise(VectorOperators.LSHL, 16));
-            float shift = activations[activationsAt + g];
-            total = upperHalf(head).fma(FloatVector.broadcast(F, shift), total);
-            total = sum.fma(scale, total);
-        }
-        total.intoArray(out, outAt);
-    }
-
-    /** Zeros or biases, the others' factor is 0: they are finite, so that changes nothing. */
-    private static void floatsByFloats(
-            MemorySegment w,
-            long at,
-            CodeOrder order,
-            int groups,
-            MemorySegment sums,
-            long sumsAt,
-            float[] activations,
-            int activationsAt,
-            float[] out,
-            int outAt) {
-        int each = order.sums();
-        int bytes = order.groupBytes();
+        boolean halves = order.halves();
+        boolean biased = order.biased();
         FloatVector total = FloatVector.fromArray(F, out, outAt);
         for (int g = 0; g < groups; g++) {
             long from = sumsAt + (long) g * each * B;
@@ -169,12 +90,13 @@ final class GroupScales {
                 sum = sum.add(FloatVector.fromMemorySegment(F, sums, from + b * B, LE));
             }
             long place = at + (long) g * bytes;
-            FloatVector scale = FloatVector.fromMemorySegment(F, w, place, LE);
-            FloatVector second = FloatVector.fromMemorySegment(F, w, place + B, LE);
             float shift = activations[activationsAt + g];
-            total = second.fma(FloatVector.broadcast(F, order.biased() ? shift : 0), total);
-            sum = second.fma(FloatVector.broadcast(F, order.biased() ? 0 : -shift), sum);
-            total = sum.fma(scale, total);
+            if (biased) {
+                total = bias(w, place, halves).fma(FloatVector.broadcast(F, shift), total);
+            } else {
+                sum = zero(w, place, halves).fma(FloatVector.broadcast(F, -shift), sum);
+            }
+            total = sum.fma(scale(w, place, order), total);
         }
         total.intoArray(out, outAt);
     }
@@ -199,93 +121,10 @@ final class GroupScales {
             int activationsAt,
             float[] out,
             int outAt) {
-        if (!order.halves()) {
-            integersByFloats(w, at, order, groups, sums, sumsAt, rounded, scalesAt, activationsAt, out, outAt);
-        } else if (order.biased()) {
-            integersByHalfBiases(w, at, order, groups, sums, sumsAt, rounded, scalesAt, activationsAt, out, outAt);
-        } else {
-            integersByHalves(w, at, order, groups, sums, sumsAt, rounded, scalesAt, activationsAt, out, outAt);
-        }
-    }
-
-    private static void integersByHalves(
-            MemorySegment w,
-            long at,
-            CodeOrder order,
-            int groups,
-            MemorySegment sums,
-            long sumsAt,
-            float[] rounded,
-            int scalesAt,
-            int activationsAt,
-            float[] out,
-            int outAt) {
         int each = order.sums();
         int bytes = order.groupBytes();
-        FloatVector total = FloatVector.fromArray(F, out, outAt);
-        for (int g = 0; g < groups; g++) {
-            long from = sumsAt + (long) g * each * B;
-            IntVector sum = IntVector.fromMemorySegment(I, sums, from, LE);
-            for (int b = 1; b < each; b++) {
-                sum = sum.add(IntVector.fromMemorySegment(I, sums, from + b * B, LE));
-            }
-            IntVector head = IntVector.fromMemorySegment(I, w, at + (long) g * bytes, LE);
-            FloatVector scale = upperHalf(head.lanewise(VectorOperators.LSHL, 16));
-            float step = rounded[scalesAt + g];
-            float shift = rounded[activationsAt + g];
-            FloatVector codes = (FloatVector) sum.convert(VectorOperators.I2F, 0);
-            codes = upper(head).fma(FloatVector.broadcast(F, shift), codes);
-            total = codes.mul(step).fma(scale, total);
-        }
-        total.intoArray(out, outAt);
-    }
-
-    private static void integersByHalfBiases(
-            MemorySegment w,
-            long at,
-            CodeOrder order,
-            int groups,
-            MemorySegment sums,
-            long sumsAt,
-            float[] rounded,
-            int scalesAt,
-            int activationsAt,
-            float[] out,
-            int outAt) {
-        int each = order.sums();
-        int bytes = order.groupBytes();
-        FloatVector total = FloatVector.fromArray(F, out, outAt);
-        for (int g = 0; g < groups; g++) {
-            long from = sumsAt + (long) g * each * B;
-            IntVector sum = IntVector.fromMemorySegment(I, sums, from, LE);
-            for (int b = 1; b < each; b++) {
-                sum = sum.add(IntVector.fromMemorySegment(I, sums, from + b * B, LE));
-            }
-            IntVector head = IntVector.fromMemorySegment(I, w, at + (long) g * bytes, LE);
-            FloatVector scale = upperHalf(head.lanewise(VectorOperators.LSHL, 16));
-            float step = rounded[scalesAt + g];
-            float shift = rounded[activationsAt + g];
-            FloatVector codes = (FloatVector) sum.convert(VectorOperators.I2F, 0);
-            total = upperHalf(head).fma(FloatVector.broadcast(F, step * -shift), total);
-            total = codes.mul(step).fma(scale, total);
-        }
-        total.intoArray(out, outAt);
-    }
-
-    private static void integersByFloats(
-            MemorySegment w,
-            long at,
-            CodeOrder order,
-            int groups,
-            MemorySegment sums,
-            long sumsAt,
-            float[] rounded,
-            int scalesAt,
-            int activationsAt,
-            float[] out,
-            int outAt) {
-        int each = order.sums();
-        int bytes = order.groupBytes();
+        boolean halves = order.halves();
+        boolean biased = order.biased();
         FloatVector total = FloatVector.fromArray(F, out, outAt);
         for (int g = 0; g < groups; g++) {
             long from = sumsAt + (long) g * each * B;
@@ -294,14 +133,15 @@ final class GroupScales {
                 sum = sum.add(IntVector.fromMemorySegment(I, sums, from + b * B, LE));
             }
             long place = at + (long) g * bytes;
-            FloatVector scale = FloatVector.fromMemorySegment(F, w, place, LE);
-            FloatVector second = FloatVector.fromMemorySegment(F, w, place + B, LE);
             float step = rounded[scalesAt + g];
             float shift = rounded[activationsAt + g];
             FloatVector codes = (FloatVector) sum.convert(VectorOperators.I2F, 0);
-            total = second.fma(FloatVector.broadcast(F, order.biased() ? step * -shift : 0), total);
-            codes = second.fma(FloatVector.broadcast(F, order.biased() ? 0 : shift), codes);
-            total = codes.mul(step).fma(scale, total);
+            if (biased) {
+                total = bias(w, place, halves).fma(FloatVector.broadcast(F, step * -shift), total);
+            } else {
+                codes = zero(w, place, halves).fma(FloatVector.broadcast(F, shift), codes);
+            }
+            total = codes.mul(step).fma(scale(w, place, order), total);
         }
         total.intoArray(out, outAt);
     }
