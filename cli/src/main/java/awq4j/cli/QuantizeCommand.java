@@ -207,6 +207,7 @@ final class QuantizeCommand implements Callable<Integer> {
                             || working == null
                             || !scheme.method().scales()
                             || scheme.method().corrects()
+                            || scheme.automaticBits()
                     ? recipeOut
                     : working.path().resolve("found.recipe");
             QuantizationReport report = quantize(source, chosen, method, text, found);

@@ -51,6 +51,12 @@ class QuantizeCommandTest {
         assertThat(numbers(data(page), "loss_after")).hasSize(14);
         assertThat(numbers(data(page), "clip")).isEmpty();
 
+        var mixed = Program.run(
+                with(command, "--out", folder.resolve("m"), "--report", page, "--bits", "auto", "--budget", 3.5));
+        assertThat(mixed.code()).as(mixed.toString()).isZero();
+        // not of a matrix whose width is not that of the first of its scale group
+        assertThat(numbers(data(page), "loss_after")).isNotEmpty().allMatch(loss -> loss > 0);
+
         var nothing = Program.run("quantize", model, "--out", "x", "--method", "rtn", "--report", page);
         assertThat(nothing.code()).isEqualTo(2);
         assertThat(nothing.err()).contains("--method rtn measures nothing that --report could show");
