@@ -114,6 +114,15 @@ final class OutputError {
                 backend.allocate(CHUNK_ROWS, to - from));
     }
 
+    /** The mean squared output error of a matrix that takes another's place, both [rows, columns]. */
+    double meanSquare(float[] before, float[] after) {
+        return meanSquare(before.length / columns, (row, to, at) -> {
+            for (int c = 0; c < columns; c++) {
+                to[at + c] = after[row * columns + c] - before[row * columns + c];
+            }
+        });
+    }
+
     /** The mean squared output error of a change of {@code rows} rows; NaN or infinite if the change is. */
     double meanSquare(int rows, Change change) {
         return meanSquare(rows, change, Double.POSITIVE_INFINITY);

@@ -73,22 +73,13 @@ final class SimulatedRounding {
                 error = OutputError.ofGram(backend, Gram.of(inputs, columns), columns, capture.seen(linear));
                 measured = linear;
             }
-            double before = loss(error, linear, original, plain);
+            double before = error.meanSquare(original, plain);
             float[] values = replacement.of(linear, original, inputs, plain);
-            losses.put(linear.name(), new double[] {before, loss(error, linear, original, values)});
+            losses.put(linear.name(), new double[] {before, error.meanSquare(original, values)});
             rounding.keep(linear, Weight.ofFloats(linear.name(), linear.rows(), columns, values));
         }
         remarks.putAll(rounding.takeBack());
         return rounding.finish(BlockRecipe.plain(spec.index()), reports(rounding, remarks, losses));
-    }
-
-    private static double loss(OutputError error, Linear linear, float[] original, float[] values) {
-        int columns = linear.columns();
-        return error.meanSquare(linear.rows(), (row, to, at) -> {
-            for (int c = 0; c < columns; c++) {
-                to[at + c] = values[row * columns + c] - original[row * columns + c];
-            }
-        });
     }
 
     private List<LinearReport> reports(

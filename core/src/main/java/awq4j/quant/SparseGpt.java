@@ -130,7 +130,7 @@ public final class SparseGpt implements QuantMethod {
                 remark = "pruned " + settings.sparsity().label() + ", not quantized";
             }
             pruned.add(linear.name());
-            losses.put(linear.name(), shared.loss(linear, original, values));
+            losses.put(linear.name(), shared.loss(original, values));
             remarks.put(linear.name(), remark == null ? "" : remark);
         }
         remarks.putAll(rounding.takeBack());
@@ -209,15 +209,8 @@ public final class SparseGpt implements QuantMethod {
             return new GptqFactor(columns, order, identity, new boolean[columns], 0);
         }
 
-        double loss(Linear of, float[] original, float[] values) {
-            int columns = of.columns();
-            return error == null
-                    ? Double.NaN
-                    : error.meanSquare(of.rows(), (row, to, at) -> {
-                        for (int c = 0; c < columns; c++) {
-                            to[at + c] = values[row * columns + c] - original[row * columns + c];
-                        }
-                    });
+        double loss(float[] original, float[] values) {
+            return error == null ? Double.NaN : error.meanSquare(original, values);
         }
     }
 }

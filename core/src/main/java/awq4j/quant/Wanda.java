@@ -135,13 +135,8 @@ public final class Wanda implements QuantMethod {
     }
 
     private double loss(Linear linear, float[] original, float[] values, float[] inputs) {
-        int columns = linear.columns();
-        var error = new OutputError(runner.backend(), inputs, columns, linear.rows());
-        return error.meanSquare(linear.rows(), (row, to, at) -> {
-            for (int c = 0; c < columns; c++) {
-                to[at + c] = values[row * columns + c] - original[row * columns + c];
-            }
-        });
+        var error = new OutputError(runner.backend(), inputs, linear.columns(), linear.rows());
+        return error.meanSquare(original, values);
     }
 
     /**
