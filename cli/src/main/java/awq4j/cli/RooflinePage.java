@@ -5,22 +5,11 @@ import awq4j.eval.speed.Roofline;
 import awq4j.eval.speed.SpeedPrecision;
 import awq4j.model.Linear;
 import java.io.IOException;
-import java.io.InputStream;
-import java.nio.charset.StandardCharsets;
 import java.util.Map;
-import java.util.Objects;
-import java.util.regex.Matcher;
-import java.util.regex.Pattern;
 import java.util.stream.Collectors;
-import tools.jackson.databind.MapperFeature;
-import tools.jackson.databind.json.JsonMapper;
 
 /** A roofline for people: one HTML file with everything in it. */
 final class RooflinePage {
-    private static final Pattern PLACE = Pattern.compile("\\{\\{(\\w+)}}");
-    private static final JsonMapper MAPPER = JsonMapper.builder()
-            .disable(MapperFeature.SORT_PROPERTIES_ALPHABETICALLY)
-            .build();
     private static final double GIGA = 1e9;
 
     private final Roofline roofline;
@@ -41,17 +30,14 @@ final class RooflinePage {
         String processor = machine.cpu().isEmpty() ? machine.system() : machine.cpu();
         String title = "Roofline: the linears of " + json.shape() + " on " + processor;
         Map<String, String> places = Map.of(
-                "title", escaped(title),
+                "title", PageTemplate.escaped(title),
                 "takeaway", page.takeaway(),
                 "legend", page.legend(),
-                "label", escaped(title + ". " + roof(roofline) + ". The numbers are in the tables below."),
+                "label", PageTemplate.escaped(title + ". " + roof(roofline) + ". The numbers are in the tables below."),
                 "whole", page.whole(),
                 "kinds", page.kinds(),
-                "footer", page.footer(machine, command),
-                "echarts", resource("echarts.common.min.js"),
-                "data", MAPPER.writeValueAsString(json).replace("<", "\\u003c"));
-        return PLACE.matcher(resource("roofline.html"))
-                .replaceAll(place -> Matcher.quoteReplacement(Objects.requireNonNull(places.get(place.group(1)))));
+                "footer", page.footer(machine, command));
+        return PageTemplate.fill("roofline.html", json, places);
     }
 
     /** How a precision is called in a picture. */
@@ -137,7 +123,7 @@ final class RooflinePage {
         html.append("</tr></thead><tbody>");
         double read = roofline.ceilings().readBytesPerSecond().median();
         for (LinearKind kind : roofline.kinds()) {
-            html.append("<tr><td>").append(escaped(kind.name())).append("</td>");
+            html.append("<tr><td>").append(PageTemplate.escaped(kind.name())).append("</td>");
             cell(html, "", shape(kind));
             for (SpeedPrecision precision : roofline.precisions()) {
                 double bytes = roofline.point(precision, kind.name(), 1).bytesPerSecond();
@@ -161,26 +147,13 @@ final class RooflinePage {
     }
 
     private String footer(BenchMachine machine, String command) {
-        return "<p><code>" + escaped(command) + "</code></p><p>"
-                + escaped(String.join(", ", machine.lines()) + "; " + roof(roofline) + ".")
+        return "<p><code>" + PageTemplate.escaped(command) + "</code></p><p>"
+                + PageTemplate.escaped(String.join(", ", machine.lines()) + "; " + roof(roofline) + ".")
                 + "</p><p>"
                 + "Operations: two for each weight and token. Bytes: weights with scales and zeros as they lie in memory,"
                 + " activations in and out in float32, each once. 4-bit weights have groups of " + json.groupSize()
                 + "; the output matrix is float16, in W4A8 8 bits. Weights are random, and as many copies of each matrix"
                 + " run in turn as no cache holds; times are medians. The roof was measured in the same run: plain reads"
                 + " of " + Figures.fixed(json.ceilings().readRegionMb(), 0) + " MB, multiply-adds in registers.</p>";
-    }
-
-    private static String escaped(String text) {
-        return text.replace("&", "&amp;")
-                .replace("<", "&lt;")
-                .replace(">", "&gt;")
-                .replace("\"", "&quot;");
-    }
-
-    private static String resource(String name) throws IOException {
-        try (InputStream in = RooflinePage.class.getResourceAsStream(name)) {
-            return new String(Objects.requireNonNull(in, name).readAllBytes(), StandardCharsets.UTF_8);
-        }
     }
 }
