@@ -5,12 +5,12 @@ import awq4j.model.Linear;
 import awq4j.model.ScaleGroup;
 import awq4j.model.ScaleGroup.Fold;
 import java.util.ArrayList;
-import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.SortedMap;
 import java.util.TreeMap;
+import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -78,8 +78,10 @@ public final class MixedBits implements QuantMethod {
         QuantizedBlock block = new FromRecipe(name(), any -> recipe)
                 .quantize(spec, weights, linear -> Quantizer.forCheckpoints(widths.of(linear)));
         var reports = new ArrayList<LinearReport>();
+        Map<String, Linear> linears = spec.linears().stream().collect(Collectors.toMap(Linear::name, linear -> linear));
         for (LinearReport report : block.reports()) {
-            reports.add(report(spec, found, report));
+            Linear linear = linears.get(report.name());
+            reports.add(linear == null || !report.quantized() ? report : report(spec, found, linear, report));
         }
         return new QuantizedBlock(block.linears(), block.changed(), recipe, reports);
     }
@@ -161,13 +163,8 @@ public final class MixedBits implements QuantMethod {
     }
 
     /** Losses were measured by the search at the linear's own width: they hold where its scale was taken. */
-    private LinearReport report(BlockSpec spec, SortedMap<Integer, QuantizedBlock> found, LinearReport report) {
-        Map<String, Linear> linears = new HashMap<>();
-        spec.linears().forEach(linear -> linears.put(linear.name(), linear));
-        Linear linear = linears.get(report.name());
-        if (linear == null || !report.quantized()) {
-            return report;
-        }
+    private LinearReport report(
+            BlockSpec spec, SortedMap<Integer, QuantizedBlock> found, Linear linear, LinearReport report) {
         int bits = widths.of(linear).bits();
         LinearReport own = at(found, bits).reports().stream()
                 .filter(other -> other.name().equals(report.name()))
