@@ -3,12 +3,7 @@ package awq4j.cli;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import awq4j.demo.DemoModel;
-import java.io.ByteArrayOutputStream;
 import java.io.IOException;
-import java.io.InputStream;
-import java.io.OutputStream;
-import java.io.PrintStream;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -63,38 +58,9 @@ class DemoCommandTest {
 
     @Test
     void anInterruptionEndsItWithCode130AndNothingIsLeft() throws InterruptedException {
-        var interruption = new Interruption();
-        var signal = new Thread(interruption::arrive);
-        var err = new ByteArrayOutputStream();
-        var atFirstLine = new OutputStream() {
-            @Override
-            public void write(int b) {
-                err.write(b);
-                if (b == '\n' && !interruption.requested()) {
-                    signal.start();
-                    while (!interruption.requested()) {
-                        Thread.onSpinWait();
-                    }
-                }
-            }
-        };
-        var screen = new Screen(
-                InputStream.nullInputStream(),
-                new PrintStream(OutputStream.nullOutputStream(), false, StandardCharsets.UTF_8),
-                new PrintStream(atFirstLine, true, StandardCharsets.UTF_8),
-                false,
-                false);
-        int code = Main.execute(
-                screen,
-                interruption,
-                "demo",
-                "--quick",
-                "--keep",
-                folder.resolve("kept").toString());
-        interruption.finish();
-        signal.join();
-        assertThat(code).isEqualTo(130);
-        assertThat(err.toString(StandardCharsets.UTF_8)).endsWith("awq4j: interrupted\n");
+        var program = Program.interruptedAt("", "demo", "--quick", "--keep", folder.resolve("kept"));
+        assertThat(program.code()).isEqualTo(130);
+        assertThat(program.err()).endsWith("awq4j: interrupted\n");
         assertThat(folder).isEmptyDirectory();
     }
 

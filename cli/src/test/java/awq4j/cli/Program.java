@@ -2,8 +2,11 @@ package awq4j.cli;
 
 import java.io.ByteArrayInputStream;
 import java.io.ByteArrayOutputStream;
+import java.io.InputStream;
+import java.io.OutputStream;
 import java.io.PrintStream;
 import java.nio.charset.StandardCharsets;
+import java.util.Arrays;
 
 /** The program run inside the test: a command line goes in, exit code and texts come out. */
 final class Program {
@@ -22,18 +25,43 @@ final class Program {
     /** Runs a command line with {@code input} on standard input. */
     static Program runWithInput(String input, Object... arguments) {
         var program = new Program();
-        String[] words = new String[arguments.length];
-        for (int i = 0; i < words.length; i++) {
-            words[i] = arguments[i].toString();
-        }
+        program.execute(new ByteArrayInputStream(input.getBytes(StandardCharsets.UTF_8)), program.err, arguments);
+        return program;
+    }
+
+    /** Runs a command line and sends Ctrl-C when the error stream has said {@code words} and ended that line. */
+    static Program interruptedAt(String words, Object... arguments) throws InterruptedException {
+        var program = new Program();
+        var signal = new Thread(program.interruption::arrive);
+        var watched = new OutputStream() {
+            @Override
+            public void write(int b) {
+                program.err.write(b);
+                if (b == '\n'
+                        && !program.interruption.requested()
+                        && program.err().contains(words)) {
+                    signal.start();
+                    while (!program.interruption.requested()) {
+                        Thread.onSpinWait();
+                    }
+                }
+            }
+        };
+        program.execute(InputStream.nullInputStream(), watched, arguments);
+        program.interruption.finish();
+        signal.join();
+        return program;
+    }
+
+    private void execute(InputStream in, OutputStream toErr, Object... arguments) {
+        String[] words = Arrays.stream(arguments).map(Object::toString).toArray(String[]::new);
         var screen = new Screen(
-                new ByteArrayInputStream(input.getBytes(StandardCharsets.UTF_8)),
-                new PrintStream(program.out, true, StandardCharsets.UTF_8),
-                new PrintStream(program.err, true, StandardCharsets.UTF_8),
+                in,
+                new PrintStream(out, true, StandardCharsets.UTF_8),
+                new PrintStream(toErr, true, StandardCharsets.UTF_8),
                 false,
                 false);
-        program.code = Main.execute(screen, program.interruption, words);
-        return program;
+        code = Main.execute(screen, interruption, words);
     }
 
     int code() {

@@ -3,12 +3,7 @@ package awq4j.cli;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import awq4j.demo.DemoModel;
-import java.io.ByteArrayOutputStream;
 import java.io.IOException;
-import java.io.InputStream;
-import java.io.OutputStream;
-import java.io.PrintStream;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -75,7 +70,11 @@ class StudyCommandTest {
 
     @Test
     void anInterruptedStudyIsContinuedBehindThePointsThatAreFinished() throws Exception {
-        assertThat(interruptedAt("1 of 3")).isEqualTo(130);
+        var first = Program.interruptedAt("1 of 3", study());
+        assertThat(first.code()).isEqualTo(130);
+        assertThat(first.err())
+                .contains("1 of 3 points are kept; the same command continues behind them")
+                .endsWith("awq4j: interrupted\n");
         Path kept = folder.resolve(".study.html.partial");
         assertThat(kept).isRegularFile();
         assertThat(html).doesNotExist();
@@ -100,40 +99,6 @@ class StudyCommandTest {
         assertThat(whole.err()).doesNotContain("continuing");
         assertThat(JsonMapper.builder().build().readTree(json.toFile()).path("rows"))
                 .isEqualTo(continued);
-    }
-
-    private int interruptedAt(String words) throws InterruptedException {
-        var interruption = new Interruption();
-        var signal = new Thread(interruption::arrive);
-        var err = new ByteArrayOutputStream();
-        var watched = new OutputStream() {
-            @Override
-            public void write(int b) {
-                err.write(b);
-                if (b == '\n'
-                        && !interruption.requested()
-                        && err.toString(StandardCharsets.UTF_8).contains(words)) {
-                    signal.start();
-                    while (!interruption.requested()) {
-                        Thread.onSpinWait();
-                    }
-                }
-            }
-        };
-        var screen = new Screen(
-                InputStream.nullInputStream(),
-                new PrintStream(OutputStream.nullOutputStream(), false, StandardCharsets.UTF_8),
-                new PrintStream(watched, true, StandardCharsets.UTF_8),
-                false,
-                false);
-        String[] command = Arrays.stream(study()).map(Object::toString).toArray(String[]::new);
-        int code = Main.execute(screen, interruption, command);
-        interruption.finish();
-        signal.join();
-        assertThat(err.toString(StandardCharsets.UTF_8))
-                .contains("1 of 3 points are kept; the same command continues behind them")
-                .endsWith("awq4j: interrupted\n");
-        return code;
     }
 
     @Test
