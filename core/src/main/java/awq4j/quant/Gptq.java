@@ -116,17 +116,27 @@ public final class Gptq implements QuantMethod {
     @Override
     public Effort effort(BlockSpec spec, long tokens) {
         double weights = ParameterCount.of(spec);
-        double products = weights * tokens * (settings.trueSequential() ? 4 : 1);
+        double products = weights * tokens * (settings.trueSequential() ? 4 : 1) + solving(spec, tokens, 2.5);
+        var own = new Effort(products, 2 * weights);
+        return before == null ? own : own.plus(before.effort(spec, tokens));
+    }
+
+    /**
+     * Multiply-adds of the Gram matrices and factors of a block's inputs, and of the corrections.
+     *
+     * @param each for each weight, times the columns of its linear
+     */
+    static double solving(BlockSpec spec, long tokens, double each) {
+        double products = 0;
         var inputs = new HashSet<Linear>();
         for (Linear linear : spec.linears()) {
             double n = linear.columns();
-            products += 2.5 * ParameterCount.of(linear) * n;
+            products += each * ParameterCount.of(linear) * n;
             if (inputs.add(spec.source(linear))) {
                 products += tokens * n * n + n * n * n;
             }
         }
-        var own = new Effort(products, 2 * weights);
-        return before == null ? own : own.plus(before.effort(spec, tokens));
+        return products;
     }
 
     /** @throws IllegalArgumentException also if the input of a linear was not captured, or in another shape */

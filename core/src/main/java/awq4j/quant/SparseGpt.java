@@ -81,16 +81,7 @@ public final class SparseGpt implements QuantMethod {
     @Override
     public Effort effort(BlockSpec spec, long tokens) {
         double weights = ParameterCount.of(spec);
-        double products = weights * tokens;
-        var inputs = new HashSet<Linear>();
-        for (Linear linear : spec.linears()) {
-            double n = linear.columns();
-            products += 2 * ParameterCount.of(linear) * n;
-            if (inputs.add(spec.source(linear))) {
-                products += tokens * n * n + n * n * n;
-            }
-        }
-        return new Effort(products, 3 * weights);
+        return new Effort(weights * tokens + Gptq.solving(spec, tokens, 2), 3 * weights);
     }
 
     /** @throws IllegalArgumentException also if the input of a linear was not captured, or in another shape */
