@@ -235,7 +235,7 @@ class QuantizeCommandTest {
     @Timeout(value = 120, unit = TimeUnit.SECONDS, threadMode = Timeout.ThreadMode.SEPARATE_THREAD)
     void interruptedItSaysWhatIsKeptAndGoesOn() throws Exception {
         Assumptions.assumeTrue(Files.exists(Path.of("/bin/kill")), "there is no kill to send Ctrl-C with");
-        Path model = model(200); // seconds of work behind the first block, for the signal to arrive in
+        Path model = model(100); // seconds of work behind the first block, for the signal to arrive in
         Path out = folder.resolve("out");
         var options = List.of("--method", "rtn", "--group-size", "32");
         var command = new java.util.ArrayList<>(List.of(
@@ -259,7 +259,7 @@ class QuantizeCommandTest {
                 .waitFor();
         String said = new String(child.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
         assertThat(child.waitFor()).as(said).isEqualTo(130);
-        assertThat(said).containsPattern("\\d+ of 200 blocks are kept; the same command continues behind them");
+        assertThat(said).containsPattern("\\d+ of 100 blocks are kept; the same command continues behind them");
         assertThat(out).doesNotExist();
 
         var arguments = new java.util.ArrayList<Object>(List.of("quantize", model, "--out", out));
