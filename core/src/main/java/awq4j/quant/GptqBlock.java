@@ -193,6 +193,7 @@ final class GptqBlock {
         int seen = saw.seen(first);
         float[] gram = null;
         GptqFactor factor = null;
+        GptqSolver solver = null;
         if (enough(seen)) {
             InputStatistics inputs = saw.statistics(runner.backend(), first);
             gram = inputs.gram();
@@ -224,17 +225,19 @@ final class GptqBlock {
             if (factor == null || !java.util.Arrays.equals(factored, scale)) {
                 factor = GptqFactor.of(gram, linear.columns(), scale, settings.damping(), settings.actOrder());
                 factored = scale;
+                solver = factor == null
+                        ? null
+                        : new GptqSolver(runner.backend(), quantizer, factor, settings.staticGroups(), asReference);
             }
             Weight weight;
-            if (factor == null) {
+            if (factor == null || solver == null) {
                 remarks.put(linear.name(), "not corrected: the Gram matrix of its inputs has no factor");
                 weight = quantizer.quantize(linear.name(), linear.rows(), linear.columns(), values, null);
             } else {
                 if (factor.damping() > settings.damping()) {
                     remarks.put(linear.name(), "damping raised to " + factor.damping());
                 }
-                weight = new GptqSolver(quantizer, factor, settings.staticGroups(), asReference)
-                        .solve(linear.name(), linear.rows(), values);
+                weight = solver.solve(linear.name(), linear.rows(), values);
             }
             keep(linear, weight);
             float[] before = original.getOrDefault(linear.name(), values);

@@ -1,10 +1,12 @@
 package awq4j.quant;
 
+import awq4j.kernel.Backend;
 import awq4j.weight.InputOrder;
 import awq4j.weight.Weight;
 import awq4j.weight.WeightLayout.Grouped;
 import awq4j.weight.WeightLayout.ZeroPoint;
 import java.lang.foreign.MemorySegment;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
@@ -14,18 +16,20 @@ import org.jspecify.annotations.Nullable;
  * GPTQ, 2022, algorithm 1).
  *
  * <p>For column i of a row w: q = round(w_i), e = (w_i - q) / U_ii, and w_j -= e U_ij for all j behind i. Columns behind
- * a batch of {@value #BATCH} get the batch's errors at once. A group's scale and zero are found when its first column is
- * reached, on the weights as corrected so far; batches end where groups begin, so that nothing is missing there. (The
- * reference leaves out a batch's own corrections in groups of fewer than 128 columns.) With static groups they are found
- * beforehand on the weights as they came. When columns go in another order and groups are not static, a group is columns
- * that are rounded one after the other, and the result stores them side by side, with the input that each meets.
+ * a batch of {@value #BATCH} get the errors of many at once ({@link LaterColumns}). A group's scale and zero are found when
+ * its first column is reached, on the weights as corrected so far; batches end where groups begin, so that nothing is
+ * missing there. (The reference leaves out a batch's own corrections in groups of fewer than 128 columns.) With static
+ * groups they are found beforehand on the weights as they came. When columns go in another order and groups are not static,
+ * a group is columns that are rounded one after the other, and the result stores them side by side, with the input that
+ * each meets.
  *
- * <p>In float32 as the reference. Rows know nothing of each other: some at a time are one thread's.
+ * <p>In float32 as the reference. Rows know nothing of each other; {@value #ROWS} at a time are worked on.
  */
 final class GptqSolver {
     private static final int BATCH = 128;
-    private static final int ROWS = 16;
-    private static final int WIDTH = 512;
+
+    /** Enough for fast products, few enough for little memory. */
+    private static final int ROWS = 1024;
 
     private final Quantizer quantizer;
     private final GptqFactor factor;
@@ -34,14 +38,16 @@ final class GptqSolver {
     private final int columns;
     private final Grouped layout;
     private final @Nullable InputOrder inputOrder;
+    private final LaterColumns later;
 
     /**
      * A solver for all linears that share an input.
      *
+     * @param backend where products are computed
      * @param staticGroups whether groups are found beforehand
      * @param asReference whether a group that begins within a batch is found without that batch's corrections
      */
-    GptqSolver(Quantizer quantizer, GptqFactor factor, boolean staticGroups, boolean asReference) {
+    GptqSolver(Backend backend, Quantizer quantizer, GptqFactor factor, boolean staticGroups, boolean asReference) {
         this.quantizer = quantizer;
         this.factor = factor;
         this.staticGroups = staticGroups;
@@ -50,6 +56,11 @@ final class GptqSolver {
         this.layout = quantizer.scheme().layout(columns);
         boolean reordered = IntStream.range(0, columns).anyMatch(i -> factor.order()[i] != i);
         this.inputOrder = reordered && !staticGroups ? InputOrder.of(factor.order()) : null;
+        var starts = new ArrayList<Integer>();
+        for (int from = 0; from < columns; from = batchEnd(from)) {
+            starts.add(from);
+        }
+        this.later = new LaterColumns(backend, factor.upper(), columns, starts, staticGroups ? 1 : layout.groupSize());
     }
 
     /**
@@ -63,10 +74,9 @@ final class GptqSolver {
                 new byte[Math.multiplyExact(rows, layout.rowBytes(columns))],
                 new float[rows * groups],
                 new byte[rows * groups]);
-        IntStream.range(0, (rows + ROWS - 1) / ROWS).parallel().forEach(chunk -> {
-            int from = chunk * ROWS;
+        for (int from = 0; from < rows; from += ROWS) {
             rows(from, Math.min(ROWS, rows - from), values, out);
-        });
+        }
         return new Weight(
                 name,
                 rows,
@@ -85,7 +95,7 @@ final class GptqSolver {
         int size = layout.groupSize();
         var grids = new Quantizer.Grid[count][groups];
         float[] w = new float[count * columns];
-        for (int r = 0; r < count; r++) {
+        IntStream.range(0, count).parallel().forEach(r -> {
             float[] row = new float[columns];
             for (int c = 0; c < columns; c++) {
                 row[c] = factor.dead()[c] ? 0 : values[(first + r) * columns + c];
@@ -96,22 +106,29 @@ final class GptqSolver {
             for (int i = 0; i < columns; i++) {
                 w[r * columns + i] = row[factor.order()[i]];
             }
-        }
-        float[] errors = new float[count * BATCH];
-        for (int from = 0; from < columns; ) {
-            int to = batchEnd(from);
-            for (int r = 0; r < count; r++) {
-                batch(from, to, first + r, r, w, grids[r], errors, out);
-            }
-            correct(from, to, count, w, errors);
-            from = to;
-        }
+        });
+        later.run(count, w, (from, to) -> {
+            float[] upper = corner(from, to);
+            IntStream.range(0, count)
+                    .parallel()
+                    .forEach(r -> batch(from, to, first + r, r * columns, w, upper, grids[r], out));
+        });
         for (int r = 0; r < count; r++) {
             for (int g = 0; g < groups; g++) {
                 out.scales[(first + r) * groups + g] = grids[r][g].scale();
                 out.zeros[(first + r) * groups + g] = (byte) (int) grids[r][g].zero();
             }
         }
+    }
+
+    /** U's part within a batch, its rows side by side: a column of them far apart would not stay in the cache. */
+    private float[] corner(int from, int to) {
+        int width = to - from;
+        float[] part = new float[width * width];
+        for (int i = 0; i < width; i++) {
+            System.arraycopy(factor.upper(), (from + i) * columns + from, part, i * width, width);
+        }
+        return part;
     }
 
     /** A batch ends before a group that begins in it but does not end in it. */
@@ -122,10 +139,16 @@ final class GptqSolver {
         return staticGroups || to == columns || begin <= from ? to : begin;
     }
 
-    private void batch(int from, int to, int row, int r, float[] w, Quantizer.Grid[] grids, float[] errors, Codes out) {
+    /**
+     * A batch of one row.
+     *
+     * @param row of the result
+     * @param at where the row begins in {@code w}; errors take the place of its values
+     * @param upper U's part within the batch
+     */
+    private void batch(int from, int to, int row, int at, float[] w, float[] upper, Quantizer.Grid[] grids, Codes out) {
         int size = layout.groupSize();
-        int at = r * columns;
-        float[] upper = factor.upper();
+        int width = to - from;
         int ahead = Math.min(columns, (to + size - 1) / size * size); // groups that begin here lie before
         float[] uncorrected = asReference ? Arrays.copyOfRange(w, at + from, at + ahead) : null;
         for (int i = from; i < to; i++) {
@@ -140,21 +163,10 @@ final class GptqSolver {
             Quantizer.Grid grid = grids[group];
             int code = quantizer.code(w[at + i], grid);
             Quantizer.put(out.codes, layout, row * layout.rowBytes(columns), column, code);
-            float error = (w[at + i] - (code - grid.zero()) * grid.scale()) / upper[i * columns + i];
-            errors[r * BATCH + i - from] = error;
-            subtract(w, at, error, upper, i * columns, i + 1, to);
-        }
-    }
-
-    /** What the errors of the batch [from, to) ask of all columns behind it. */
-    private void correct(int from, int to, int count, float[] w, float[] errors) {
-        for (int column = to; column < columns; column += WIDTH) {
-            int end = Math.min(columns, column + WIDTH);
-            for (int r = 0; r < count; r++) {
-                for (int p = from; p < to; p++) {
-                    subtract(w, r * columns, errors[r * BATCH + p - from], factor.upper(), p * columns, column, end);
-                }
-            }
+            int line = (i - from) * width - from;
+            float error = (w[at + i] - (code - grid.zero()) * grid.scale()) / upper[line + i];
+            subtract(w, at, error, upper, line, i + 1, to);
+            w[at + i] = error;
         }
     }
 

@@ -4,6 +4,9 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
 import awq4j.format.safetensors.SafetensorsFile;
+import awq4j.kernel.Backend;
+import awq4j.kernel.CpuBackend;
+import awq4j.kernel.CpuOptions;
 import awq4j.model.BlockSpec;
 import awq4j.quant.QuantScheme.Range;
 import awq4j.tensor.DType;
@@ -22,14 +25,15 @@ import org.junit.jupiter.params.provider.CsvSource;
 class GoldenGptqTest {
     @Test
     void solutionOfTheReferenceIsOurs() {
-        try (var file = SafetensorsFile.open(Golden.path("quantization/llama_tiny/gptq_solve.safetensors"))) {
+        try (var file = SafetensorsFile.open(Golden.path("quantization/llama_tiny/gptq_solve.safetensors"));
+                Backend backend = CpuBackend.open(CpuOptions.DEFAULT)) {
             float[] matrix = floats(file, "W");
             float[] expected = floats(file, "Q");
             float[] scales = floats(file, "scale");
             float[] zeros = floats(file, "zero");
             var scheme = new QuantScheme(4, 128, false, Range.INCLUDE_ZERO);
             var factor = Objects.requireNonNull(GptqFactor.of(floats(file, "H"), 256, null, 0.01, false));
-            Weight weight = new GptqSolver(new Quantizer(scheme, DType.F32, DType.F32), factor, false, false)
+            Weight weight = new GptqSolver(backend, new Quantizer(scheme, DType.F32, DType.F32), factor, false, false)
                     .solve("k_proj", 128, matrix);
             float[] ours = QuantizerTest.scales(weight);
             byte[] ourZeros = QuantizerTest.zeros(weight);

@@ -3,6 +3,9 @@ package awq4j.quant;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
+import awq4j.kernel.Backend;
+import awq4j.kernel.CpuBackend;
+import awq4j.kernel.CpuOptions;
 import awq4j.model.BlockSpec;
 import awq4j.model.Linear;
 import awq4j.quant.QuantScheme.Range;
@@ -58,7 +61,10 @@ class GptqDefinitionTest {
         var scheme = new QuantScheme(bits, groupSize, symmetric, range);
         float[] gram = Gram.of(x, COLUMNS);
         var factor = Objects.requireNonNull(GptqFactor.of(gram, COLUMNS, null, 0.01, actOrder));
-        Weight weight = new GptqSolver(Quantizer.asGptq(scheme), factor, staticGroups, false).solve("w", ROWS, w);
+        Weight weight;
+        try (Backend backend = CpuBackend.open(CpuOptions.DEFAULT)) {
+            weight = new GptqSolver(backend, Quantizer.asGptq(scheme), factor, staticGroups, false).solve("w", ROWS, w);
+        }
         assertThat(weight.inputOrder() != null).isEqualTo(actOrder && !staticGroups);
         float[] ours = WeightCodec.decode(weight);
         double[][] expected = defined(gram, w, scheme, actOrder, staticGroups);
@@ -234,7 +240,7 @@ class GptqDefinitionTest {
                 float[] gram = Objects.requireNonNull(
                         saw.statistics(golden.backend, linear).gram());
                 var factor = Objects.requireNonNull(GptqFactor.of(gram, linear.columns(), null, 0.01, false));
-                Weight expected = new GptqSolver(quantizer, factor, false, false)
+                Weight expected = new GptqSolver(golden.backend, quantizer, factor, false, false)
                         .solve(
                                 linear.name(),
                                 linear.rows(),
