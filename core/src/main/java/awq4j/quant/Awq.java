@@ -19,6 +19,9 @@ public final class Awq implements QuantMethod {
     /** Share of the search tokens that a scale on trial sees before it is given up, on average. */
     private static final double TRIED = 0.5;
 
+    /** Rows on which it is decided, on average, which scale has the least sum of losses. */
+    private static final double RACED = 2.0 * RowRace.FIRST;
+
     private final BlockRunner runner;
     private final Settings settings;
     private final boolean asReference;
@@ -124,8 +127,9 @@ public final class Awq implements QuantMethod {
     }
 
     /**
-     * Every ratio of the grid rounds the group's linears and runs what the group looks at; every clip rounds once more,
-     * and its error is a product with the Gram matrix of a group's inputs.
+     * Every ratio of the grid rounds the group's linears and runs what the group looks at, or multiplies some rows of them
+     * with the inputs' Gram matrix; every clip rounds once more, and its error is a product with the Gram matrix of a
+     * group's inputs.
      */
     @Override
     public Effort effort(BlockSpec spec, long tokens) {
@@ -138,8 +142,9 @@ public final class Awq implements QuantMethod {
             // a linear's own error may go over columns instead of tokens; a module's is given up when it cannot win
             int columns = group.linears().getFirst().columns();
             if (statisticsSuffice()) { // half of a symmetric matrix
-                products += 0.5 * columns * ((double) tokens * columns + (ScaleSearch.STEPS * TRIED + 2) * own);
-                roundings += ScaleSearch.STEPS * TRIED * own;
+                double tried = ScaleSearch.STEPS * Math.min(own, RACED * columns);
+                products += 0.5 * columns * ((double) tokens * columns + tried + 2 * own);
+                roundings += tried;
                 continue;
             }
             products += ScaleSearch.STEPS
@@ -203,7 +208,8 @@ public final class Awq implements QuantMethod {
     AwqBlock search(BlockSpec spec, BlockWeights weights, BlockCapture capture, QuantScheme scheme) {
         Finite.require(weights);
         var quantizer = asReference ? new Quantizer(scheme, DType.F32, DType.F32) : Quantizer.forCheckpoints(scheme);
-        var scaleSearch = scales ? new ScaleSearch(quantizer, settings.scaling(), asReference) : null;
+        var scaleSearch =
+                scales ? new ScaleSearch(quantizer, settings.scaling(), asReference, statisticsSuffice()) : null;
         return block(spec, weights, capture, quantizer, scaleSearch);
     }
 

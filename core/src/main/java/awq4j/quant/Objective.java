@@ -9,7 +9,9 @@ public enum Objective {
     MODULE,
     /**
      * The change of what the scaled linears themselves put out: trace(dW G dW^T), G being the Gram matrix of their inputs
-     * and dW the change of their weights. Exact over all calibration tokens, at a cost that does not grow with them.
+     * and dW the change of their weights. Over all calibration tokens, at a cost that does not grow with them; over a
+     * sample of a linear's rows where that tells ratios apart ({@link RowRace}), exact with at most {@value RowRace#FIRST}
+     * rows.
      */
     GRAM
 }

@@ -139,29 +139,50 @@ final class OutputError {
         double sum = 0;
         for (int from = 0; from < rows && !(sum > enough * all); from += CHUNK_ROWS) {
             int first = from;
-            int count = Math.min(CHUNK_ROWS, rows - from);
-            IntStream.range(0, count).parallel().forEach(i -> change.row(first + i, difference, i * columns));
-            double[] parts = new double[count];
-            if (squares.length > 0) {
-                IntStream.range(0, count).parallel().forEach(i -> parts[i] = independent(i));
-            }
-            for (Strip strip : strips) {
-                float[] x = strip.width == columns ? difference : narrow(count, strip.width);
-                Buffer in = strip.in.view(count);
-                Buffer out = strip.out.view(count);
-                backend.write(x, in);
-                backend.kernels().linear(strip.weight, null, in, out);
-                float[] product = new float[count * (strip.to - strip.from)];
-                backend.read(out, product);
-                IntStream.range(0, count)
-                        .parallel()
-                        .forEach(i -> parts[i] += gram ? quadratic(product, strip, i) : squares(product, i));
-            }
-            for (double part : parts) {
-                sum += Math.max(part, 0); // rounding can take a tiny sum below 0; NaN stays
+            for (double part :
+                    chunk(Math.min(CHUNK_ROWS, rows - from), (row, to, at) -> change.row(first + row, to, at))) {
+                sum += part;
             }
         }
         return sum / all;
+    }
+
+    /** The mean squared output error of each row of a change over the tokens, [rows]. */
+    double[] meanSquares(int rows, Change change) {
+        double[] means = new double[rows];
+        for (int from = 0; from < rows; from += CHUNK_ROWS) {
+            int first = from;
+            double[] sums = chunk(Math.min(CHUNK_ROWS, rows - from), (row, to, at) -> change.row(first + row, to, at));
+            for (int i = 0; i < sums.length; i++) {
+                means[from + i] = sums[i] / tokens;
+            }
+        }
+        return means;
+    }
+
+    /** The squared errors of some rows, summed over tokens, [count]. */
+    private double[] chunk(int count, Change change) {
+        IntStream.range(0, count).parallel().forEach(i -> change.row(i, difference, i * columns));
+        double[] parts = new double[count];
+        if (squares.length > 0) {
+            IntStream.range(0, count).parallel().forEach(i -> parts[i] = independent(i));
+        }
+        for (Strip strip : strips) {
+            float[] x = strip.width == columns ? difference : narrow(count, strip.width);
+            Buffer in = strip.in.view(count);
+            Buffer out = strip.out.view(count);
+            backend.write(x, in);
+            backend.kernels().linear(strip.weight, null, in, out);
+            float[] product = new float[count * (strip.to - strip.from)];
+            backend.read(out, product);
+            IntStream.range(0, count)
+                    .parallel()
+                    .forEach(i -> parts[i] += gram ? quadratic(product, strip, i) : squares(product, i));
+        }
+        for (int i = 0; i < count; i++) {
+            parts[i] = Math.max(parts[i], 0); // rounding can take a tiny sum below 0; NaN stays
+        }
+        return parts;
     }
 
     private float[] narrow(int count, int width) {

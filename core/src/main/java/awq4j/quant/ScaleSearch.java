@@ -2,6 +2,7 @@ package awq4j.quant;
 
 import awq4j.model.Linear;
 import awq4j.model.ScaleGroup.Fold;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HashMap;
 import java.util.List;
@@ -11,7 +12,8 @@ import java.util.stream.IntStream;
 /**
  * Finds the scale of one group's input channels that least disturbs an output: Lin et al., AWQ (2023), section 3.2, with
  * ratios 0, 1/20, ... 19/20. The loss of a scale s is the mean squared change of the output when every linear W of the
- * group is replaced by {@code Q(W s) / s}; the first least loss wins.
+ * group is replaced by {@code Q(W s) / s}; the first least loss wins. Where losses are sums over rows it may be that of a
+ * sample of them, see {@link RowRace}.
  */
 final class ScaleSearch {
     static final int STEPS = 20;
@@ -20,6 +22,7 @@ final class ScaleSearch {
     private final Scaling scaling;
     private final boolean identityFirst;
     private final boolean exhaustive;
+    private final boolean sampled;
 
     /**
      * What was found for a group.
@@ -42,13 +45,30 @@ final class ScaleSearch {
         double of(Candidate candidate, double enough);
     }
 
+    /** A loss that is a mean over rows, of which some tell enough. */
+    interface RowLoss extends Loss {
+        /** How many there are. */
+        int rows();
+
+        /** The losses of some rows. */
+        double[] of(Candidate candidate, int[] rows);
+    }
+
+    /** A search that looks at all of every loss that could be the least. */
+    ScaleSearch(Quantizer quantizer, Scaling scaling, boolean asReference) {
+        this(quantizer, scaling, asReference, false);
+    }
+
     /**
      * A search.
      *
      * @param asReference to try the reference's ratios and no more, and measure every loss to the end; else plain rounding
      *     is always tried too, before all ratios where none gives it
+     * @param sampled whether to look at no more rows than it takes to tell scales apart, where losses are sums over rows;
+     *     not with {@code asReference}
      */
-    ScaleSearch(Quantizer quantizer, Scaling scaling, boolean asReference) {
+    ScaleSearch(Quantizer quantizer, Scaling scaling, boolean asReference, boolean sampled) {
+        this.sampled = sampled && !asReference;
         this.quantizer = quantizer;
         this.scaling = scaling;
         this.identityFirst = !asReference && scaling != Scaling.PLAIN;
@@ -75,23 +95,47 @@ final class ScaleSearch {
             share(meanAbs, into);
             share(meanWeight, into);
         }
-        double[] losses = new double[STEPS + (identityFirst ? 1 : 0)];
-        float[] best = new float[columns];
-        Arrays.fill(best, 1);
+        var candidates = new ArrayList<Candidate>();
+        if (identityFirst) {
+            float[] ones = new float[columns];
+            Arrays.fill(ones, 1);
+            candidates.add(new Candidate(quantizer, ones));
+        }
+        for (int i = 0; i < STEPS; i++) {
+            candidates.add(new Candidate(quantizer, scaling.scales(meanAbs, meanWeight, i / (double) STEPS)));
+        }
+        return sampled && loss instanceof RowLoss rows ? race(candidates, rows) : inTurn(candidates, loss);
+    }
+
+    private Found inTurn(List<Candidate> candidates, Loss loss) {
+        double[] losses = new double[candidates.size()];
         double bestLoss = Double.POSITIVE_INFINITY;
-        double bestRatio = 0;
+        int best = -1;
         for (int i = 0; i < losses.length; i++) {
-            boolean identity = identityFirst && i == 0;
-            double ratio = identity ? 0 : (i - (identityFirst ? 1 : 0)) / (double) STEPS;
-            float[] scale = identity ? best.clone() : scaling.scales(meanAbs, meanWeight, ratio);
-            losses[i] = loss.of(new Candidate(quantizer, scale), exhaustive ? Double.POSITIVE_INFINITY : bestLoss);
+            losses[i] = loss.of(candidates.get(i), exhaustive ? Double.POSITIVE_INFINITY : bestLoss);
             if (losses[i] < bestLoss) {
                 bestLoss = losses[i];
-                best = scale;
-                bestRatio = ratio;
+                best = i;
             }
         }
-        return new Found(best, bestRatio, losses, Double.isFinite(bestLoss));
+        return found(candidates, best, losses);
+    }
+
+    private Found race(List<Candidate> candidates, RowLoss loss) {
+        RowRace.Result result = RowRace.run(
+                candidates.size(), loss.rows(), (contender, rows) -> loss.of(candidates.get(contender), rows));
+        return found(candidates, result.winner(), result.means());
+    }
+
+    /** @param best -1 if none has a finite loss */
+    private Found found(List<Candidate> candidates, int best, double[] losses) {
+        if (best < 0) {
+            float[] ones = new float[candidates.getFirst().scale.length];
+            Arrays.fill(ones, 1);
+            return new Found(ones, 0, losses, false);
+        }
+        int step = identityFirst ? best - 1 : best;
+        return new Found(candidates.get(best).scale, Math.max(0, step) / (double) STEPS, losses, true);
     }
 
     /** Gives columns that one row feeds the mean of their values. */
@@ -142,10 +186,13 @@ final class ScaleSearch {
 
     /** The same where linears have inputs of their own: the mean over their rows and tokens. */
     static Loss ofParts(List<Part> parts, int columns) {
-        double all = parts.stream()
-                .mapToDouble(part -> (double) part.rows(columns) * part.tokens)
-                .sum();
-        return (candidate, enough) -> {
+        return new PartsLoss(parts, columns);
+    }
+
+    private record PartsLoss(List<Part> parts, int columns) implements RowLoss {
+        @Override
+        public double of(Candidate candidate, double enough) {
+            double all = weights();
             double sum = 0;
             for (Part part : parts) {
                 int rows = part.rows(columns);
@@ -153,19 +200,54 @@ final class ScaleSearch {
                 sum += weight
                         * part.error.meanSquare(
                                 rows,
-                                (row, to, at) -> {
-                                    candidate.row(part.matrix, row, to, at);
-                                    for (int c = 0; c < columns; c++) {
-                                        to[at + c] -= part.matrix[row * columns + c];
-                                    }
-                                },
+                                (row, to, at) -> change(candidate, part, row, to, at),
                                 (enough * all - sum) / weight);
                 if (sum > enough * all) {
                     break;
                 }
             }
             return sum / all;
-        };
+        }
+
+        private double weights() {
+            return parts.stream()
+                    .mapToDouble(part -> (double) part.rows(columns) * part.tokens)
+                    .sum();
+        }
+
+        private void change(Candidate candidate, Part part, int row, float[] to, int at) {
+            candidate.row(part.matrix, row, to, at);
+            for (int c = 0; c < columns; c++) {
+                to[at + c] -= part.matrix[row * columns + c];
+            }
+        }
+
+        @Override
+        public int rows() {
+            return parts.stream().mapToInt(part -> part.rows(columns)).sum();
+        }
+
+        /** Rows are numbered through all parts; a row counts as its part's tokens do. */
+        @Override
+        public double[] of(Candidate candidate, int[] rows) {
+            double unit = rows() / weights();
+            double[] losses = new double[rows.length];
+            int first = 0;
+            for (Part part : parts) {
+                int begin = first;
+                int end = begin + part.rows(columns);
+                int[] own = IntStream.range(0, rows.length)
+                        .filter(i -> rows[i] >= begin && rows[i] < end)
+                        .toArray();
+                double[] means = part.error.meanSquares(
+                        own.length, (i, to, at) -> change(candidate, part, rows[own[i]] - begin, to, at));
+                for (int i = 0; i < own.length; i++) {
+                    losses[own[i]] = means[i] * part.tokens * unit;
+                }
+                first = end;
+            }
+            return losses;
+        }
     }
 
     /** The loss in the output of a module. */

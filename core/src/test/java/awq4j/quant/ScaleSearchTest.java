@@ -3,12 +3,17 @@ package awq4j.quant;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
+import awq4j.kernel.Backend;
+import awq4j.kernel.CpuBackend;
+import awq4j.kernel.CpuOptions;
 import awq4j.model.Linear;
 import awq4j.model.ScaleGroup.Fold;
 import awq4j.quant.QuantScheme.Range;
 import awq4j.tensor.DType;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
+import java.util.Random;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
@@ -132,5 +137,69 @@ class ScaleSearchTest {
             }
             assertThat(script.scales).anySatisfy(scale -> assertThat(scale[1]).isNotEqualTo(scale[5]));
         }
+    }
+
+    /** Of two linears that saw different tokens, as experts do, every row, in any order: their mean is the whole loss. */
+    @Test
+    void lossesOfRowsAverageToTheLoss() {
+        var random = new Random(11);
+        int columns = 12;
+        try (Backend backend = CpuBackend.open(CpuOptions.DEFAULT)) {
+            var parts = new ArrayList<ScaleSearch.Part>();
+            for (int tokens : new int[] {40, 70}) {
+                float[] inputs = gaussians(random, tokens * columns);
+                var error = OutputError.of(backend, InputStatistics.of(backend, inputs, columns));
+                parts.add(new ScaleSearch.Part(gaussians(random, (tokens / 10) * columns), error, tokens));
+            }
+            var loss = (ScaleSearch.RowLoss) ScaleSearch.ofParts(parts, columns);
+            assertThat(loss.rows()).isEqualTo(11);
+            float[] scale = gaussians(random, columns);
+            for (int c = 0; c < columns; c++) {
+                scale[c] = 1 + Math.abs(scale[c]);
+            }
+            var candidate = new ScaleSearch.Candidate(QUANTIZER, scale);
+            double all = loss.of(candidate, Double.POSITIVE_INFINITY);
+            double[] rows = loss.of(candidate, new int[] {10, 3, 0, 7, 1, 9, 2, 8, 4, 6, 5});
+            assertThat(Arrays.stream(rows).average().orElseThrow()).isCloseTo(all, within(1e-6 * all));
+            double[] two = loss.of(candidate, new int[] {7, 1});
+            assertThat(two[0]).isCloseTo(rows[3], within(1e-5 * rows[3]));
+            assertThat(two[1]).isCloseTo(rows[4], within(1e-5 * rows[4]));
+        }
+    }
+
+    /** Weights that are all alike, so that a sample of rows tells, and inputs with channels that want a scale. */
+    @Test
+    void sampleOfRowsFindsAScaleAsGoodAsTheBest() {
+        var random = new Random(12);
+        int columns = 64;
+        float[] inputs = gaussians(random, 200 * columns);
+        for (int i = 0; i < inputs.length; i++) {
+            inputs[i] *= i % columns == 5 || i % columns == 40 ? 30 : 1;
+        }
+        float[] matrix = gaussians(random, 3000 * columns);
+        var quantizer = Quantizer.forCheckpoints(new QuantScheme(3, 32, false, Range.REFERENCE));
+        var fold = new Fold.IntoRows(new Linear("before", columns, columns, false));
+        try (Backend backend = CpuBackend.open(CpuOptions.DEFAULT)) {
+            var error = OutputError.of(backend, InputStatistics.of(backend, inputs, columns));
+            var loss = ScaleSearch.ofLinears(List.of(matrix), columns, error);
+            for (Scaling scaling : Scaling.values()) {
+                var all =
+                        new ScaleSearch(quantizer, scaling, true).search(List.of(matrix), inputs, columns, fold, loss);
+                var some = new ScaleSearch(quantizer, scaling, false, true)
+                        .search(List.of(matrix), inputs, columns, fold, loss);
+                double least = Arrays.stream(all.losses()).min().orElseThrow();
+                double found = loss.of(new ScaleSearch.Candidate(quantizer, some.scale()), Double.POSITIVE_INFINITY);
+                assertThat(found).as("%s", scaling).isLessThanOrEqualTo(1.01 * least);
+                assertThat(least).isLessThan(0.8 * all.losses()[0]); // so that it matters
+            }
+        }
+    }
+
+    private static float[] gaussians(Random random, int count) {
+        float[] values = new float[count];
+        for (int i = 0; i < count; i++) {
+            values[i] = (float) random.nextGaussian();
+        }
+        return values;
     }
 }
