@@ -16,7 +16,6 @@ final class QuantizeWatch implements Consumer<Progress>, AutoCloseable {
     private volatile int done;
     private volatile int blocks;
     private int begun;
-    private double seconds;
 
     QuantizeWatch(Screen screen, Interruption interruption, Path out) {
         this.screen = screen;
@@ -82,10 +81,8 @@ final class QuantizeWatch implements Consumer<Progress>, AutoCloseable {
 
     private void finished(Progress.BlockFinished step) {
         done = step.index() + 1;
-        seconds += step.seconds();
         int left = step.blocks() - done;
-        Duration remaining = Duration.ofMillis((long) (1000 * seconds / (done - begun) * left));
-        String time = left == 0 ? "done" : "about " + Figures.duration(remaining) + " left";
+        String time = left == 0 ? "done" : "about " + Figures.duration(step.left()) + " left";
         if (done == begun + 1 && left > 0 && !screen.errTerminal()) { // a bar tells by itself
             screen.remark("first block: " + Figures.duration(Duration.ofMillis((long) (1000 * step.seconds()))) + ", "
                     + time);

@@ -17,6 +17,7 @@ import awq4j.quant.QuantMethod;
 import awq4j.quant.QuantizedBlock;
 import awq4j.quant.calibration.Calibration;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -61,28 +62,58 @@ final class BlockLoop {
                 throw new IllegalArgumentException("recipe " + settings.recipeOut() + ": the codes of " + method.name()
                         + " do not follow from a recipe; leave it out");
             }
+            double[] expected = Pace.of(cpu, model, settings.scheme(), method.calibrated())
+                    .seconds(method, model.blocks().subList(first, count), settings.calibration());
             settings.progress()
-                    .accept(new Progress.Timed(
-                            Pace.of(cpu, model, settings.scheme(), method.calibrated())
-                                    .estimate(method, model.blocks().subList(first, count), settings.calibration()),
-                            count - first));
+                    .accept(new Progress.Timed(duration(Arrays.stream(expected).sum()), count - first));
             float @Nullable [] hidden = null;
             if (settings.method().calibrated()) {
                 hidden = first == 0
                         ? embed(cpu, model, source, Objects.requireNonNull(settings.calibration()))
                         : work.hiddenOf(first);
             }
+            long begin = System.nanoTime();
             for (int i = first; i < count; i++) {
                 requireNoStop();
                 settings.progress().accept(new Progress.BlockStarted(i, count));
-                hidden = block(model.blocks().get(i), method, runner, hidden);
+                Done done = block(model.blocks().get(i), method, runner, hidden);
+                hidden = done.next;
+                double seconds = (System.nanoTime() - begin) / 1e9;
+                settings.progress()
+                        .accept(new Progress.BlockFinished(
+                                i,
+                                count,
+                                done.seconds,
+                                done.quantized,
+                                duration(left(seconds, expected, i + 1 - first))));
             }
         }
     }
 
-    /** @return what flows into the next block, null if nobody looks at it */
-    private float @Nullable [] block(
-            BlockSpec spec, QuantMethod method, BlockRunner runner, float @Nullable [] hidden) {
+    private static Duration duration(double seconds) {
+        return Duration.ofMillis((long) (1000 * seconds));
+    }
+
+    /**
+     * Seconds that the rest takes: as many as what is done took, by the arithmetic in each.
+     *
+     * @param seconds that what is done took
+     * @param expected of all
+     * @param done how many of them are done
+     */
+    static double left(double seconds, double[] expected, int done) {
+        double before = Arrays.stream(expected, 0, done).sum();
+        return seconds * Arrays.stream(expected, done, expected.length).sum() / before;
+    }
+
+    /**
+     * A block that is on disk.
+     *
+     * @param next what flows into the next block, null if nobody looks at it
+     */
+    private record Done(float @Nullable [] next, double seconds, int quantized) {}
+
+    private Done block(BlockSpec spec, QuantMethod method, BlockRunner runner, float @Nullable [] hidden) {
         long start = System.nanoTime();
         BlockWeights weights = BlockWeights.load(spec, Parameters.of(source));
         BlockCapture capture = BlockCapture.NONE;
@@ -123,13 +154,7 @@ final class BlockLoop {
             written.verify(spec, quantized.linears(), settings.widths());
         }
         work.finish(draft, spec.index());
-        settings.progress()
-                .accept(new Progress.BlockFinished(
-                        spec.index(),
-                        model.blocks().size(),
-                        seconds,
-                        quantized.linears().size()));
-        return next;
+        return new Done(next, seconds, quantized.linears().size());
     }
 
     /** What flows into the first block, [tokens, hidden]. */

@@ -12,7 +12,6 @@ import awq4j.quant.QuantScheme;
 import awq4j.quant.Quantizer;
 import awq4j.quant.calibration.Calibration;
 import awq4j.weight.Weight;
-import java.time.Duration;
 import java.util.List;
 import java.util.random.RandomGenerator;
 import java.util.random.RandomGeneratorFactory;
@@ -56,16 +55,16 @@ record Pace(double productsPerSecond, double roundingsPerSecond) {
         return perSecond(() -> backend.kernels().linear(weight, null, x, out)) * TOKENS * values.length;
     }
 
-    /** How long blocks take: each is run once over all calibration tokens, and quantized. */
-    Duration estimate(QuantMethod method, List<BlockSpec> blocks, @Nullable Calibration calibration) {
+    /** Seconds that each of some blocks takes: it is run once over all calibration tokens, and quantized. */
+    double[] seconds(QuantMethod method, List<BlockSpec> blocks, @Nullable Calibration calibration) {
         long tokens = calibration == null || !method.calibrated() ? 0 : calibration.tokens();
-        var effort = new Effort(0, 0);
-        for (BlockSpec block : blocks) {
-            long run = ParameterCount.of(block) - (method.everyExpert() ? 0 : ParameterCount.idle(block));
-            effort = effort.plus(new Effort((double) run * tokens, 0)).plus(method.effort(block, tokens));
-        }
-        double seconds = effort.products() / productsPerSecond + effort.roundings() / roundingsPerSecond;
-        return Duration.ofMillis((long) (1000 * REST * seconds));
+        return blocks.stream()
+                .mapToDouble(block -> {
+                    long run = ParameterCount.of(block) - (method.everyExpert() ? 0 : ParameterCount.idle(block));
+                    Effort effort = new Effort((double) run * tokens, 0).plus(method.effort(block, tokens));
+                    return REST * (effort.products() / productsPerSecond + effort.roundings() / roundingsPerSecond);
+                })
+                .toArray();
     }
 
     /** Rate over the second half of the probe. */

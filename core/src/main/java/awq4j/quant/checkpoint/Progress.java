@@ -33,8 +33,11 @@ public sealed interface Progress {
      *
      * @param seconds it took
      * @param quantized linears of it that were quantized
+     * @param left how long the blocks that are left will take, about: as long as those of this run took, by the arithmetic
+     *     in each
      */
-    record BlockFinished(int index, int blocks, double seconds, int quantized) implements Progress {}
+    record BlockFinished(int index, int blocks, double seconds, int quantized, java.time.Duration left)
+            implements Progress {}
 
     /** All blocks are done; the result is put together. */
     record Writing(long bytes) implements Progress {}
