@@ -10,6 +10,7 @@ import awq4j.quant.QuantScheme.Range;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
+import java.util.stream.IntStream;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
@@ -51,6 +52,11 @@ class GramObjectiveTest {
         float[] means = Scaling.meanAbs(inputs, columns);
         float[] scale = Scaling.PLAIN.scales(means, means, ratio);
         var quantizer = new Quantizer(scheme, awq4j.tensor.DType.F32, awq4j.tensor.DType.F32);
+        double[] transposed = new double[inputs.length];
+        int tokens = inputs.length / columns;
+        for (int i = 0; i < inputs.length; i++) {
+            transposed[i % columns * tokens + i / columns] = inputs[i];
+        }
         double sum = 0;
         long count = 0;
         for (Linear linear : group.linears()) {
@@ -58,19 +64,29 @@ class GramObjectiveTest {
             float[] scaled = values.clone();
             Folding.multiplyColumns(scaled, scale);
             quantizer.round(linear.rows(), columns, scaled, scaled);
-            for (int row = 0; row < linear.rows(); row++) {
-                for (int t = 0; t < inputs.length / columns; t++) {
-                    double difference = 0;
-                    for (int c = 0; c < columns; c++) {
-                        double change = (double) scaled[row * columns + c] / scale[c] - values[row * columns + c];
-                        difference += change * inputs[t * columns + c];
-                    }
-                    sum += difference * difference;
-                    count++;
+            double[] rows = new double[linear.rows()];
+            IntStream.range(0, rows.length).parallel().forEach(row -> {
+                double[] differences = new double[tokens];
+                for (int c = 0; c < columns; c++) {
+                    double change = (double) scaled[row * columns + c] / scale[c] - values[row * columns + c];
+                    add(differences, change, transposed, c * tokens);
                 }
+                for (double difference : differences) {
+                    rows[row] += difference * difference;
+                }
+            });
+            for (double row : rows) {
+                sum += row;
+                count += tokens;
             }
         }
         return sum / count;
+    }
+
+    private static void add(double[] to, double factor, double[] x, int from) {
+        for (int i = 0; i < to.length; i++) {
+            to[i] += factor * x[from + i];
+        }
     }
 
     /**
