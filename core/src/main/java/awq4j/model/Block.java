@@ -6,6 +6,7 @@ import awq4j.kernel.Kernels;
 import awq4j.kernel.KvBuffer;
 import java.util.HashMap;
 import java.util.Map;
+import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
 
 /** One decoder layer on a device: runs whole for inference, in parts for the search of scales. */
@@ -37,11 +38,20 @@ public final class Block {
         for (Linear linear : spec.linears()) {
             linears.put(linear.name(), PlacedLinear.place(backend, linear, parameters));
         }
+        return new Block(
+                backend,
+                spec,
+                linears,
+                norms(backend, spec, parameters),
+                activationScale(backend, spec.mlp(), parameters));
+    }
+
+    private static Map<Norm, PlacedNorm> norms(Backend backend, BlockSpec spec, Parameters parameters) {
         var norms = new HashMap<Norm, PlacedNorm>();
         for (Norm norm : spec.norms()) {
             norms.put(norm, PlacedNorm.place(backend, norm, parameters));
         }
-        return new Block(backend, spec, linears, norms, activationScale(backend, spec.mlp(), parameters));
+        return norms;
     }
 
     private static @Nullable Buffer activationScale(Backend backend, Mlp mlp, Parameters parameters) {
@@ -66,6 +76,16 @@ public final class Block {
         var all = new HashMap<>(linears);
         all.putAll(replaced);
         return new Block(backend, spec, all, norms, activationScale);
+    }
+
+    /** This block with all norms, and the linears that changed, placed anew. */
+    Block renewed(Predicate<Linear> changed, Parameters parameters) {
+        var all = new HashMap<>(linears);
+        spec.linears().stream()
+                .filter(changed)
+                .forEach(linear -> all.put(linear.name(), PlacedLinear.place(backend, linear, parameters)));
+        return new Block(
+                backend, spec, all, norms(backend, spec, parameters), activationScale(backend, spec.mlp(), parameters));
     }
 
     /** The declaration. */

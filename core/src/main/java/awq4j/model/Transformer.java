@@ -11,6 +11,7 @@ import awq4j.kernel.PlacedWeight;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -32,6 +33,8 @@ public final class Transformer {
     private final PlacedLinear head;
     private final Workspace work;
     private final Buffer hidden;
+    private Taps watcher = Taps.NONE;
+    private int revision;
     private @Nullable Buffer gathered;
     private @Nullable Buffer projected;
     private @Nullable Buffer logits;
@@ -48,7 +51,7 @@ public final class Transformer {
         this.backend = backend;
         this.spec = spec;
         this.embedding = embedding;
-        this.blocks = List.copyOf(blocks);
+        this.blocks = new ArrayList<>(blocks);
         this.finalNorm = finalNorm;
         this.projection = projection;
         this.head = head;
@@ -140,6 +143,28 @@ public final class Transformer {
         return Math.min(spec.contextLength(), embedding.maxPositions());
     }
 
+    /** Has all passes that nobody else looks at looked at from now on; {@link Taps#NONE} ends it. */
+    public void watch(Taps taps) {
+        watcher = taps;
+    }
+
+    /**
+     * Takes other numbers in for a block, between passes. Keys and values that were stored before may not fit what they
+     * meet then, even if the block computes the same as before: values are stored as scaled as they were made.
+     *
+     * @param changed which linears are read anew; all norms are
+     * @param parameters the block's numbers, of the same shapes
+     */
+    public void renew(BlockSpec block, Predicate<Linear> changed, Parameters parameters) {
+        blocks.set(block.index(), blocks.get(block.index()).renewed(changed, parameters));
+        revision++;
+    }
+
+    /** How often numbers were replaced: stored keys and values fit those of the same revision. */
+    public int revision() {
+        return revision;
+    }
+
     /** An empty cache for one sequence of this model. */
     public SequenceCache newSequence(KvPrecision precision, int limit) {
         var shapes = spec.blocks().stream()
@@ -159,6 +184,10 @@ public final class Transformer {
      *     or a position is beyond {@link #maxPositions} or the cache's limit
      */
     public @Nullable Buffer forward(StepBatch batch, List<SequenceCache> caches, Taps taps) {
+        return run(batch, caches, taps.equals(Taps.NONE) ? watcher : taps);
+    }
+
+    private @Nullable Buffer run(StepBatch batch, List<SequenceCache> caches, Taps taps) {
         int n = batch.rows();
         check(batch, caches.size());
         int[] lengths = new int[caches.size()];

@@ -31,7 +31,7 @@ public final class InputStatistics {
     private final double[] magnitudes;
     private final double[] squares;
     private final float @Nullable [] gram;
-    private long tokens;
+    private double tokens;
 
     /**
      * Nothing yet.
@@ -152,6 +152,28 @@ public final class InputStatistics {
         }
     }
 
+    /** Has all that was seen count for a share of what it did: sums fade, means stay. */
+    void fade(double share) {
+        tokens *= share;
+        for (int c = 0; c < columns; c++) {
+            magnitudes[c] *= share;
+            squares[c] *= share;
+        }
+        float[] sums = gram;
+        if (sums != null) {
+            IntStream.range(0, columns).parallel().forEach(row -> {
+                for (int i = row * columns; i <= row * columns + row; i++) {
+                    sums[i] = (float) (sums[i] * share);
+                }
+            });
+        }
+    }
+
+    /** What all tokens that were seen weigh together. */
+    double weight() {
+        return tokens;
+    }
+
     private String kind() {
         return gram == null ? "with a diagonal" : "with a Gram matrix";
     }
@@ -161,9 +183,9 @@ public final class InputStatistics {
         return columns;
     }
 
-    /** Tokens that were seen. */
+    /** Tokens that were seen; what they still weigh, rounded, if sums were made to fade. */
     public int tokens() {
-        return Math.toIntExact(tokens);
+        return Math.toIntExact(Math.round(tokens));
     }
 
     /** Mean magnitude of each column, [columns]; NaN if nothing was seen. */

@@ -32,6 +32,9 @@ public final class Sequence {
     private int[] tokens = new int[64];
     private int length;
 
+    /** Of the model's numbers that the stored keys and values were made with. */
+    private int revision;
+
     /** Whether the keys that are stored were turned as those of a sequence beyond that length. */
     private boolean beyond;
 
@@ -78,6 +81,10 @@ public final class Sequence {
      * @return how many tokens are left, all of them the first of {@code wanted}
      */
     public int keepPrefixOf(int[] wanted) {
+        if (revision != transformer.revision()) {
+            truncate(0);
+            return 0;
+        }
         int shared = 0;
         int most = Math.min(length, wanted.length - 1);
         while (shared < most && tokens[shared] == wanted[shared]) {
@@ -177,6 +184,7 @@ public final class Sequence {
         cache.copyFrom(other.cache);
         tokens = other.tokens.clone();
         length = other.length;
+        revision = other.revision;
         beyond = other.beyond;
     }
 
@@ -202,8 +210,9 @@ public final class Sequence {
                             + ": shorten the text, or open the model with a longer context");
         }
         boolean reaches = length + more > turn;
-        if (reaches != beyond) {
+        if (reaches != beyond || revision != transformer.revision()) {
             beyond = reaches;
+            revision = transformer.revision();
             runAgain(length + more);
         }
         cache.expect(length + more);
