@@ -14,11 +14,36 @@ public final class Divergence {
      * What was measured.
      *
      * @param divergence mean of KL(A || B) over predictions, in nats
+     * @param windows the same mean over each window, [windows]; for comparisons of models on the same text
      * @param agreement share of predictions for which both hold the same token for the likeliest
      * @param a of the first model, on the same tokens
      * @param b of the second
      */
-    public record Result(Estimate divergence, Estimate agreement, Perplexity.Result a, Perplexity.Result b) {}
+    public record Result(
+            Estimate divergence, List<Double> windows, Estimate agreement, Perplexity.Result a, Perplexity.Result b) {
+        /** Copies the list. */
+        public Result {
+            windows = List.copyOf(windows);
+        }
+
+        /**
+         * How much more this model diverges than another on the same windows; the error is that of the mean of their
+         * differences, which is smaller than those of both as far as they suffer from the same windows.
+         *
+         * @throws IllegalArgumentException if there were other windows
+         */
+        public Estimate against(Result other) {
+            if (other.windows.size() != windows.size()) {
+                throw new IllegalArgumentException(
+                        windows.size() + " windows and " + other.windows.size() + " are not the same");
+            }
+            double[] differences = new double[windows.size()];
+            for (int i = 0; i < differences.length; i++) {
+                differences[i] = windows.get(i) - other.windows.get(i);
+            }
+            return Estimate.of(differences);
+        }
+    }
 
     /**
      * Measures one model. Holds the logits of one chunk of each model at a time.

@@ -44,7 +44,9 @@ final class DivergencePass {
                 otherLogits.add(other.model().next(piece.tokens()));
             }
             for (int i = 0; i < piece.length(); i++) {
-                row(piece, i, logits, otherLogits);
+                if (text.measures(piece, i)) {
+                    row(piece, i, logits, otherLogits);
+                }
             }
             progress.at(
                     losses.done(),
@@ -72,6 +74,7 @@ final class DivergencePass {
         return others.stream()
                 .map(other -> new Divergence.Result(
                         other.divergences().estimate(),
+                        other.divergences().windows(),
                         other.agreements().estimate(),
                         a,
                         Perplexity.Result.of(other.losses(), text)))

@@ -43,6 +43,9 @@ public final class Perplexity {
             for (Piece piece : text.pieces(window, model.chunk())) {
                 float[] logits = model.next(piece.tokens());
                 for (int i = 0; i < piece.length(); i++) {
+                    if (!text.measures(piece, i)) {
+                        continue;
+                    }
                     double total = Logits.logSumExp(logits, i * vocabulary, vocabulary);
                     losses.add(Logits.loss(total, logits[i * vocabulary + piece.targets()[i]], piece, i));
                 }

@@ -1,6 +1,7 @@
 package awq4j.eval;
 
 import java.util.Arrays;
+import java.util.List;
 
 /** Collects one number for each prediction, in order, as means over the windows of a text. */
 final class WindowMeans {
@@ -10,7 +11,7 @@ final class WindowMeans {
     private double sum;
 
     WindowMeans(Windows text) {
-        predictions = text.size() - 1;
+        predictions = text.perWindow();
         means = new double[text.count()];
     }
 
@@ -31,6 +32,11 @@ final class WindowMeans {
     /** The mean over the windows that are complete; NaN before the first. */
     double soFar() {
         return Arrays.stream(means, 0, complete()).average().orElse(Double.NaN);
+    }
+
+    /** The mean of each window, [windows]. */
+    List<Double> windows() {
+        return Arrays.stream(means).boxed().toList();
     }
 
     Estimate estimate() {

@@ -12,11 +12,13 @@ public final class Windows {
     private final int[] tokens;
     private final int size;
     private final int count;
+    private final int context;
 
-    private Windows(int[] tokens, int size, int count) {
+    private Windows(int[] tokens, int size, int count, int context) {
         this.tokens = tokens;
         this.size = size;
         this.count = count;
+        this.context = context;
     }
 
     /**
@@ -35,7 +37,7 @@ public final class Windows {
             throw new IllegalArgumentException("the text has " + tokens.length + " tokens, expected at least one window"
                     + " of " + size + ": take a longer text or a smaller window");
         }
-        return new Windows(tokens, size, tokens.length / size);
+        return new Windows(tokens, size, tokens.length / size, 1);
     }
 
     /**
@@ -47,7 +49,21 @@ public final class Windows {
         if (most < 1) {
             throw new IllegalArgumentException("at least 1 window must be measured, was " + most);
         }
-        return new Windows(tokens, size, Math.min(count, most));
+        return new Windows(tokens, size, Math.min(count, most), context);
+    }
+
+    /**
+     * The same windows, of which the first tokens are read and nothing that predicts one of them is measured: how a model
+     * goes on behind a prompt of that length.
+     *
+     * @param tokens of each window, at least 1 and fewer than it has
+     */
+    public Windows behind(int tokens) {
+        if (tokens < 1 || tokens >= size) {
+            throw new IllegalArgumentException(
+                    "behind " + tokens + " tokens of a window of " + size + ": expected 1 to " + (size - 1));
+        }
+        return new Windows(this.tokens, size, count, tokens);
     }
 
     /** Windows to measure. */
@@ -65,9 +81,19 @@ public final class Windows {
         return tokens.length;
     }
 
-    /** Tokens that are predicted: all but the first of each window. */
+    /** Tokens that are predicted: all but the first of each window, or those {@link #behind} a prompt. */
     public long predictions() {
-        return (long) count * (size - 1);
+        return (long) count * perWindow();
+    }
+
+    /** Tokens of a window that are predicted. */
+    int perWindow() {
+        return size - context;
+    }
+
+    /** Whether what a token of a piece predicts is measured. */
+    boolean measures(Piece piece, int row) {
+        return piece.from() + row + 1 >= context;
     }
 
     /**

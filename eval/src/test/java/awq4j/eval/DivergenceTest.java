@@ -25,6 +25,34 @@ class DivergenceTest {
     }
 
     @Test
+    void behindAPromptOnlyWhatFollowsIsMeasured() {
+        // of each window the last token: after 1, where they agree, and after 0, where they do not
+        var text = Windows.of(new int[] {0, 1, 2, 2, 0, 0}, 3).behind(2);
+        var result = Divergence.measure(predictor(A), predictor(B), text, Progress.NONE);
+        assertThat(text.predictions()).isEqualTo(2);
+        assertThat(result.windows().get(0)).isCloseTo(0, within(ROUNDING));
+        assertThat(result.windows().get(1)).isCloseTo(Math.log(2) / 4, within(ROUNDING));
+        assertThat(result.agreement().value()).isEqualTo(0.5);
+        assertThat(Perplexity.measure(predictor(A), text, Progress.NONE)
+                        .perplexity()
+                        .value())
+                .isCloseTo(1 / Math.sqrt(A[1][2] * A[0][0]), within(ROUNDING));
+    }
+
+    @Test
+    void modelsAreComparedWindowByWindow() {
+        var text = Windows.of(new int[] {0, 1, 2, 2, 0, 0}, 3).behind(2);
+        var same = Divergence.measure(predictor(A), predictor(A), text, Progress.NONE);
+        var other = Divergence.measure(predictor(A), predictor(B), text, Progress.NONE);
+        assertThat(other.against(other)).isEqualTo(new Estimate(0, 0));
+        // differences 0 and ln(2) / 4: a mean of half of that, and an error of half of it
+        assertThat(other.against(same).value()).isCloseTo(Math.log(2) / 8, within(ROUNDING));
+        assertThat(other.against(same).standardError()).isCloseTo(Math.log(2) / 8, within(ROUNDING));
+        var shorter = Divergence.measure(predictor(A), predictor(B), text.limit(1), Progress.NONE);
+        assertThatThrownBy(() -> other.against(shorter)).hasMessage("2 windows and 1 are not the same");
+    }
+
+    @Test
     void divergenceIsDirected() {
         double[][] sharp = {{0.98, 0.01, 0.01}, {0.98, 0.01, 0.01}, {0.98, 0.01, 0.01}};
         double[][] flat = {{1 / 3.0, 1 / 3.0, 1 / 3.0}, {1 / 3.0, 1 / 3.0, 1 / 3.0}, {1 / 3.0, 1 / 3.0, 1 / 3.0}};

@@ -34,6 +34,12 @@ class WindowsTest {
     }
 
     @Test
+    void aPromptAsLongAsTheWindowLeavesNothingToMeasure() {
+        assertThatThrownBy(() -> Windows.of(new int[9], 4).behind(4))
+                .hasMessage("behind 4 tokens of a window of 4: expected 1 to 3");
+    }
+
+    @Test
     void aTextWithoutOneWindowIsRefused() {
         assertThatThrownBy(() -> Windows.of(new int[37], 2048))
                 .isInstanceOf(IllegalArgumentException.class)

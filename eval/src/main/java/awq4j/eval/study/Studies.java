@@ -9,6 +9,7 @@ public final class Studies {
             MethodsStudy.STUDY,
             CalibrationSizeStudy.STUDY,
             DomainShiftStudy.STUDY,
+            AdaptiveStudy.STUDY,
             SalientStudy.STUDY,
             ScaleStudy.STUDY,
             GridStudy.STUDY,
