@@ -51,6 +51,17 @@ final class InspectionJson {
                 quantization.put("packed", linears.packed());
                 quantization.put("head_packed", linears.headPacked());
                 quantization.put("plain", linears.plain());
+                if (linears.corrected() > 0) {
+                    quantization.put(
+                            "low_rank",
+                            Map.of(
+                                    "linears",
+                                    linears.corrected(),
+                                    "rank",
+                                    linears.rank(),
+                                    "bytes",
+                                    linears.correctionBytes()));
+                }
             });
             json.put("quantization", quantization);
         });

@@ -162,6 +162,12 @@ final class InspectionPage {
                     "  packed",
                     linears.packed() + " of " + linears.total() + " linears; output projection "
                             + (linears.headPacked() ? "packed" : "plain"));
+            if (linears.corrected() > 0) {
+                line(
+                        "  low rank",
+                        "beside " + linears.corrected() + " linears, up to rank " + linears.rank() + ": "
+                                + Figures.bytes(linears.correctionBytes()));
+            }
             linears.plain()
                     .forEach((reason, names) -> wrapped(
                             pad("  plain"),

@@ -8,6 +8,7 @@ import awq4j.model.BlockSpec;
 import awq4j.model.ModelSpec;
 import awq4j.model.StoredMatrix;
 import awq4j.tensor.DType;
+import awq4j.weight.LowRank;
 import awq4j.weight.WeightLayout;
 import awq4j.weight.WeightLayout.Dense;
 import awq4j.weight.WeightLayout.GgufBlock;
@@ -25,9 +26,21 @@ import java.util.Map;
  * @param packed how many of them are packed
  * @param headPacked whether the output projection is
  * @param plain the others, by the reason why they were left alone
- * @param memory bytes that all matrices take in memory: packed ones unfolded, plain ones as they are stored
+ * @param memory bytes that all matrices take in memory: packed ones unfolded, plain ones as they are stored, and what runs
+ *     beside them
+ * @param corrected beside how many linears matrices of low rank run
+ * @param rank largest of these; 0 if there are none
+ * @param correctionBytes that these take
  */
-record LinearFacts(int total, int packed, boolean headPacked, Map<String, List<String>> plain, long memory) {
+record LinearFacts(
+        int total,
+        int packed,
+        boolean headPacked,
+        Map<String, List<String>> plain,
+        long memory,
+        int corrected,
+        int rank,
+        long correctionBytes) {
     /** Reads names and shapes, no data. */
     static LinearFacts of(ModelSpec model, Checkpoint checkpoint) {
         Quantization stated = checkpoint.quantization().orElse(null);
@@ -50,7 +63,20 @@ record LinearFacts(int total, int packed, boolean headPacked, Map<String, List<S
         for (StoredMatrix outer : StoredMatrix.of(model.outerLinears())) {
             memory += memory(outer, checkpoint, stated);
         }
-        return new LinearFacts(total, packed, packed(model.head().linear().name(), checkpoint), plain, memory);
+        int corrected = 0;
+        int rank = 0;
+        long beside = 0;
+        for (String name : checkpoint.names()) {
+            if (name.endsWith(LowRank.DOWN)) {
+                corrected++;
+                rank = (int) Math.max(rank, checkpoint.shape(name).dim(0));
+            }
+            if (name.endsWith(LowRank.DOWN) || name.endsWith(LowRank.UP)) {
+                beside += checkpoint.tensor(name).data().byteSize();
+            }
+        }
+        boolean headPacked = packed(model.head().linear().name(), checkpoint);
+        return new LinearFacts(total, packed, headPacked, plain, memory + beside, corrected, rank, beside);
     }
 
     private static boolean packed(String name, Checkpoint checkpoint) {

@@ -6,8 +6,12 @@ import awq4j.format.gguf.GgufFiles;
 import awq4j.format.gguf.TokenKeys;
 import awq4j.model.family.Families;
 import awq4j.quant.Awq;
+import awq4j.quant.Gptq;
 import awq4j.quant.QuantScheme;
+import awq4j.quant.SparseGpt;
+import awq4j.quant.Sparsity;
 import awq4j.quant.Widths;
+import awq4j.quant.WithLowRank;
 import awq4j.quant.calibration.Calibration;
 import awq4j.quant.checkpoint.BitSearch;
 import awq4j.quant.checkpoint.CheckpointQuantizer;
@@ -42,6 +46,8 @@ import picocli.CommandLine.Parameters;
         footer = {
             "  awq4j quantize my-model --out my-model-awq",
             "  awq4j quantize my-model --out my-model-mixed --bits auto --budget 3.5",
+            "  awq4j quantize my-model --out my-model-int3 --bits 3 --low-rank 16",
+            "  awq4j quantize my-model --out my-model-sparse --sparsity 2:4",
             "  awq4j quantize my-model --out my-model-awq --calibration notes.jsonl",
             "  awq4j quantize my-model --out my-model-awq --report picture.html",
             "  awq4j quantize my-model --out my-model-gptq --method awq+gptq --no-clip",
@@ -68,6 +74,17 @@ final class QuantizeCommand implements Callable<Integer> {
 
     @Mixin
     private SchemeOptions scheme = new SchemeOptions();
+
+    @Option(
+            names = "--low-rank",
+            paramLabel = "R",
+            description =
+                    "Keep two thin matrices of rank R in float16 beside each quantized linear, which make up for most"
+                            + " of what calibration text shows it to have lost. awq4j alone reads the folder.")
+    private @Nullable Integer lowRank;
+
+    @Mixin
+    private SparsityOptions sparsity = new SparsityOptions();
 
     @Mixin
     private CalibrationOptions calibration = new CalibrationOptions();
@@ -113,30 +130,81 @@ final class QuantizeCommand implements Callable<Integer> {
                 run(source, scheme.over(opened.scheme()), MethodChoice.recipe(opened), null);
             }
         } else {
-            SchemeOptions.Method method = scheme.method();
-            QuantScheme chosen = scheme.over(scheme.standard());
-            Awq.Settings awq = scheme.awq(Awq.Settings.DEFAULT);
-            switch (method) {
-                case SMOOTHQUANT -> run(source, chosen, scheme.smoothQuant(), calibration(source));
-                case RTN ->
-                    run(source, chosen, MethodChoice.rtn(), scheme.automaticBits() ? calibration(source) : null);
-                case AWQ -> run(source, chosen, MethodChoice.awq(awq), calibration(source));
-                case GPTQ, AWQ_GPTQ -> {
-                    var before = method.scales() ? awq : null;
-                    run(source, chosen, MethodChoice.gptq(scheme.gptq(), before), calibration(source));
-                }
-            }
+            Sparsity zeros = sparsity.sparsity();
+            MethodChoice method = zeros == null ? method() : pruned(zeros);
+            QuantScheme chosen = scheme.over(
+                    zeros == null ? scheme.standard() : scheme.standard().withRange(QuantScheme.Range.INCLUDE_ZERO));
+            run(source, chosen, method, looks() ? calibration(source) : null);
         }
         return 0;
     }
 
+    /** What makes codes. */
+    private MethodChoice method() {
+        Awq.Settings awq = scheme.awq(Awq.Settings.DEFAULT);
+        return switch (scheme.method()) {
+            case SMOOTHQUANT -> scheme.smoothQuant();
+            case RTN -> MethodChoice.rtn();
+            case AWQ -> MethodChoice.awq(awq);
+            case GPTQ -> MethodChoice.gptq(scheme.gptq(), null);
+            case AWQ_GPTQ -> MethodChoice.gptq(scheme.gptq(), awq);
+        };
+    }
+
+    private MethodChoice pruned(Sparsity zeros) {
+        boolean together = !scheme.plain() && scheme.method() == SchemeOptions.Method.GPTQ;
+        MethodChoice then = together || scheme.plain() ? null : method();
+        return switch (sparsity.pruning(scheme)) {
+            case WANDA -> MethodChoice.wanda(zeros, then);
+            case SPARSEGPT -> {
+                Gptq.Settings like = scheme.gptq();
+                var settings = new SparseGpt.Settings(zeros, together, like.damping(), like.expertTokens());
+                yield MethodChoice.sparseGpt(settings, then);
+            }
+        };
+    }
+
+    /** Whether something is done with the calibration text. */
+    private boolean looks() {
+        return recipe == null
+                && (scheme.method() != SchemeOptions.Method.RTN
+                        || scheme.automaticBits()
+                        || lowRank != null
+                        || sparsity.sparsity() != null);
+    }
+
+    private void checkLowRank(SchemeOptions.Method method) {
+        if (lowRank == null) {
+            return;
+        }
+        if (lowRank < 1) {
+            throw common.wrongUsage("--low-rank should be 1 or more, was " + lowRank);
+        }
+        if (recipe != null || recipeOut != null) {
+            throw common.wrongUsage(
+                    "--low-rank goes without --recipe and --recipe-out: its matrices do not follow from a recipe");
+        }
+        if (sparsity.sparsity() != null) {
+            throw common.wrongUsage("--low-rank and --sparsity: give one of them");
+        }
+        if (method == SchemeOptions.Method.SMOOTHQUANT) {
+            throw common.wrongUsage("--low-rank goes with rtn, awq, gptq and awq+gptq, not with " + method);
+        }
+    }
+
     private void check() {
         SchemeOptions.Method method = scheme.method();
-        boolean looks = recipe == null && (method != SchemeOptions.Method.RTN || scheme.automaticBits());
+        boolean looks = looks();
         scheme.checkBudget(BitSearch.WIDTHS);
         if (scheme.automaticBits() && (recipe != null || recipeOut != null)) {
             throw common.wrongUsage("--bits auto goes without --recipe and --recipe-out: a recipe has one width");
         }
+        if (sparsity.sparsity() != null && (recipe != null || recipeOut != null)) {
+            throw common.wrongUsage(
+                    "--sparsity goes without --recipe and --recipe-out: a recipe is of weights as they were");
+        }
+        sparsity.check(scheme);
+        checkLowRank(method);
         if (recipe != null && recipeOut != null) {
             throw common.wrongUsage("--recipe uses a recipe, --recipe-out saves one: give one of them");
         }
@@ -208,6 +276,8 @@ final class QuantizeCommand implements Callable<Integer> {
                             || !scheme.method().scales()
                             || scheme.method().corrects()
                             || scheme.automaticBits()
+                            || lowRank != null
+                            || sparsity.sparsity() != null
                     ? recipeOut
                     : working.path().resolve("found.recipe");
             QuantizationReport report = quantize(source, chosen, method, text, found);
@@ -236,6 +306,10 @@ final class QuantizeCommand implements Callable<Integer> {
                     .watched(watch, common.interruption()::requested);
             if (scheme.automaticBits()) {
                 settings = settings.withWidths(widths(source, chosen, Objects.requireNonNull(text), watch));
+            }
+            if (lowRank != null) {
+                int least = scheme.awq(Awq.Settings.DEFAULT).expertTokens();
+                settings = settings.withLowRank(new WithLowRank.Settings(lowRank, WithLowRank.Weighting.GRAM, least));
             }
             return CheckpointQuantizer.run(settings);
         }

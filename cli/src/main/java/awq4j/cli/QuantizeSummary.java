@@ -1,5 +1,6 @@
 package awq4j.cli;
 
+import awq4j.format.awq.AwqPacking.Version;
 import awq4j.quant.checkpoint.MethodChoice;
 import awq4j.quant.checkpoint.QuantizationReport;
 import java.nio.file.Path;
@@ -17,24 +18,34 @@ final class QuantizeSummary {
         var result = report.result();
         var scheme = report.scheme();
         var lines = new ArrayList<String>();
-        lines.add("wrote    " + out + " (" + report.method() + ", " + width(report) + ", "
-                + (scheme.groupSize() < 0 ? "whole rows" : "groups of " + scheme.groupSize()) + ")");
+        String zeros = report.settings().get(MethodChoice.SPARSITY);
+        boolean codes = !scheme.equals(QuantizationReport.Scheme.PLAIN);
+        lines.add("wrote    " + out + " (" + report.method() + (zeros == null ? "" : ", " + zeros + " zeros") + ", "
+                + (codes ? width(report) + ", " + groups(scheme) : "float16") + ")");
         lines.add("size     " + Figures.bytes(result.tensorBytes()) + ", was "
                 + Figures.bytes(report.model().tensorBytes()) + ": " + Figures.fixed(result.ratio(), 2)
                 + " times smaller");
-        lines.add("linears  " + result.quantizedLinears() + " of " + result.allLinears() + " quantized"
-                + (result.notConverted().isEmpty()
-                        ? ""
-                        : "; left: " + brief(result.notConverted()) + ", see " + QuantizationReport.FILE));
+        if (codes) {
+            lines.add("linears  " + result.quantizedLinears() + " of " + result.allLinears() + " quantized"
+                    + (result.notConverted().isEmpty()
+                            ? ""
+                            : "; left: " + brief(result.notConverted()) + ", see " + QuantizationReport.FILE));
+        }
         Double reduction = result.meanLossReduction();
         if (reduction != null) {
             lines.add("error    " + Figures.fixed(100 * reduction, 1)
-                    + " % less than by plain rounding, mean over the linears' outputs");
+                    + " % less than by plain rounding" + (zeros == null ? "" : " of the pruned weights")
+                    + ", mean over the linears' outputs");
         }
         experts(report).ifPresent(lines::add);
+        readers(report).ifPresent(lines::add);
         lines.add("time     " + Figures.duration(Duration.ofMillis((long) (1000 * seconds))));
         lines.add("try      " + next);
         return lines;
+    }
+
+    private static String groups(QuantizationReport.Scheme scheme) {
+        return scheme.groupSize() < 0 ? "whole rows" : "groups of " + scheme.groupSize();
     }
 
     private static String width(QuantizationReport report) {
@@ -42,6 +53,17 @@ final class QuantizeSummary {
         return mixed
                 ? "up to " + report.scheme().bits() + " bits"
                 : report.scheme().bits() + " bits";
+    }
+
+    /** Who can read it, if not everybody can. */
+    private static Optional<String> readers(QuantizationReport report) {
+        if (!report.scheme().packing().equals(Version.DENSE.label())) {
+            return Optional.empty();
+        }
+        return Optional.of("readers  awq4j only: vLLM and transformers have no place for "
+                + (report.settings().containsKey(MethodChoice.RANK)
+                        ? "matrices of low rank beside codes; convert --to awq-gemm leaves them out"
+                        : "codes of other than 4 bits"));
     }
 
     /** How calibration served the experts, if there are any. */

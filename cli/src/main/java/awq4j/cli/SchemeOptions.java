@@ -39,7 +39,8 @@ final class SchemeOptions {
             paramLabel = "N",
             description =
                     "Bits of a code, 2 to 8, default 4. Other programs read 4 only. auto: each matrix gets 2, 3, 4 or"
-                            + " 8, by what it loses on calibration text (awq and rtn), within --budget.",
+                            + " 8, by what it loses on calibration text (awq and rtn), within --budget. 16: no codes, for"
+                            + " --sparsity alone.",
             converter = BitsConverter.class)
     private @Nullable Integer bits;
 
@@ -174,6 +175,7 @@ final class SchemeOptions {
     /** A number, or {@code auto}. */
     static final class BitsConverter implements ITypeConverter<Integer> {
         private static final int AUTO = 0;
+        private static final int PLAIN = 16;
 
         @Override
         public Integer convert(String value) {
@@ -203,6 +205,21 @@ final class SchemeOptions {
     /** Whether each matrix is to have a width of its own. */
     boolean automaticBits() {
         return bits != null && bits == BitsConverter.AUTO;
+    }
+
+    /** Whether weights stay float16. */
+    boolean plain() {
+        return bits != null && bits == BitsConverter.PLAIN;
+    }
+
+    /** Whether groups were asked for that need not contain zero. */
+    boolean rangesMayLackZero() {
+        return range == Range.REFERENCE;
+    }
+
+    /** Whether something was said about the order in which GPTQ goes through a block. */
+    boolean orderSettingsGiven() {
+        return actOrder || staticGroups || trueSequential;
     }
 
     /** Mean bits of a code. */
@@ -288,9 +305,7 @@ final class SchemeOptions {
             return new QuantScheme(8, QuantScheme.WHOLE_ROW, true, Range.REFERENCE);
         }
         QuantScheme common = QuantScheme.INT4_G128;
-        return method().corrects()
-                ? new QuantScheme(common.bits(), common.groupSize(), common.symmetric(), Range.INCLUDE_ZERO)
-                : common;
+        return method().corrects() ? common.withRange(Range.INCLUDE_ZERO) : common;
     }
 
     /** What was asked for of GPTQ. */
@@ -312,7 +327,7 @@ final class SchemeOptions {
     QuantScheme over(QuantScheme otherwise) {
         try {
             return new QuantScheme(
-                    bits == null || automaticBits() ? otherwise.bits() : bits,
+                    bits == null || automaticBits() || plain() ? otherwise.bits() : bits,
                     groupSize == null ? otherwise.groupSize() : groupSize,
                     symmetric || otherwise.symmetric(),
                     range == null ? otherwise.range() : range);

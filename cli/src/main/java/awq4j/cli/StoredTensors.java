@@ -11,6 +11,7 @@ import awq4j.format.gguf.GgufTensor;
 import awq4j.format.packed.PackedFile;
 import awq4j.format.safetensors.SafetensorsFile;
 import awq4j.tensor.Shape;
+import awq4j.weight.LowRank;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -150,6 +151,7 @@ record StoredTensors(Map<String, Long> files, List<Row> tensors) {
         return tensors.stream()
                 .filter(row -> isNumbers(row.dtype()) && !row.name().endsWith("inv_freq"))
                 .filter(row -> !without.contains(row.name()))
+                .filter(row -> !row.name().endsWith(LowRank.DOWN) && !row.name().endsWith(LowRank.UP))
                 .mapToLong(row -> saturated(row.shape()))
                 .sum();
     }

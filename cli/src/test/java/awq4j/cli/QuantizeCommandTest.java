@@ -54,8 +54,7 @@ class QuantizeCommandTest {
         var mixed = Program.run(
                 with(command, "--out", folder.resolve("m"), "--report", page, "--bits", "auto", "--budget", 3.5));
         assertThat(mixed.code()).as(mixed.toString()).isZero();
-        // not of a matrix whose width is not that of the first of its scale group
-        assertThat(numbers(data(page), "loss_after")).isNotEmpty().allMatch(loss -> loss > 0);
+        assertThat(numbers(data(page), "loss_after")).hasSize(14).allMatch(loss -> loss > 0);
 
         var nothing = Program.run("quantize", model, "--out", "x", "--method", "rtn", "--report", page);
         assertThat(nothing.code()).isEqualTo(2);
@@ -169,6 +168,23 @@ class QuantizeCommandTest {
                     --recipe r --alpha 0.5 | --recipe has been found already
                     --method rtn --expert-tokens 5 | --method rtn searches nothing
                     --recipe r --damping 0.1 | --recipe has been found already
+                    --low-rank 0 | --low-rank should be 1 or more, was 0
+                    --low-rank 8 --recipe-out r | --low-rank goes without --recipe and --recipe-out
+                    --low-rank 8 --method smoothquant | not with smoothquant
+                    --low-rank 8 --sparsity 0.5 | --low-rank and --sparsity: give one of them
+                    --sparsity half | expected a share between 0 and 1, as 0.5, or a pattern, as 2:4, was 'half'
+                    --sparsity 1 | expected a share between 0 and 1, as 0.5, or a pattern, as 2:4, was '1'
+                    --sparsity 4:4 | expected fewer zeros than columns in a pattern, as in 2:4, was '4:4'
+                    --prune wanda | --prune wanda: how much? --sparsity 0.5, or 2:4
+                    --sparsity 0.5 --prune most | expected wanda or sparsegpt, was 'most'
+                    --bits 16 | --bits 16 rounds nothing: it goes with --sparsity
+                    --bits 16 --sparsity 0.5 --method awq | --bits 16 rounds nothing: --method, and what goes with
+                    --sparsity 0.5 --bits auto --budget 3 | it goes without --sparsity
+                    --sparsity 0.5 --method gptq --prune wanda | the corrections of --method gptq fill zeros
+                    --sparsity 0.5 --method gptq --act-order | --true-sequential go without --sparsity
+                    --sparsity 0.5 --method awq+gptq | --sparsity goes with awq, rtn and gptq, not with awq+gptq
+                    --sparsity 0.5 --range reference | --sparsity wants zero to be a code of every group
+                    --sparsity 0.5 --recipe r | --sparsity goes without --recipe and --recipe-out
                     --threads -1 | --threads must be in [0, 1024], was -1
                     """)
     void whatMakesNoSenseIsWrongUsage(String options, String complaint) {
@@ -202,6 +218,66 @@ class QuantizeCommandTest {
         assertThat(program.out()).doesNotContain("error    -");
         var report = Config.read(out.resolve("quantization_report.json"));
         assertThat(report.text("method")).isEqualTo(method);
+        var run = Program.run("run", out, "--prompt", "a", "--max-tokens", 2, "--temperature", 0);
+        assertThat(run.code()).as(run.toString()).isZero();
+    }
+
+    @Test
+    void lowRankRunsAndSaysWhoReadsIt() throws IOException {
+        Path out = folder.resolve("out");
+        var program = Program.run(
+                "quantize",
+                model(2),
+                "--out",
+                out,
+                "--method",
+                "rtn",
+                "--bits",
+                3,
+                "--group-size",
+                32,
+                "--low-rank",
+                4,
+                "--samples",
+                2,
+                "--sequence-length",
+                128);
+        assertThat(program.code()).as(program.toString()).isZero();
+        assertThat(program.out())
+                .contains("wrote    " + out + " (rtn+rank4, 3 bits, groups of 32)")
+                .contains("% less than by plain rounding")
+                .contains("readers  awq4j only: vLLM and transformers have no place for matrices of low rank");
+        var seen = Program.run("inspect", out);
+        assertThat(seen.out()).contains("low rank      beside 14 linears, up to rank 4: ");
+        assertThat(seen.out()).doesNotContain("not used by the model");
+        var run = Program.run("run", out, "--prompt", "a", "--max-tokens", 2, "--temperature", 0);
+        assertThat(run.code()).as(run.toString()).isZero();
+        var refused = Program.run("convert", out, folder.resolve("gptq"), "--to", "gptq");
+        assertThat(refused.code()).isEqualTo(1);
+        assertThat(refused.err()).contains("14 matrices: low-rank matrices beside codes, left out (weights change by");
+        var packed = Program.run("convert", out, "--to", "packed");
+        assertThat(packed.code()).as(packed.toString()).isZero();
+        var again = Program.run("run", out, "--prompt", "a", "--max-tokens", 2, "--temperature", 0);
+        assertThat(again.out()).isEqualTo(run.out());
+    }
+
+    @ParameterizedTest
+    @CsvSource({
+        "--method rtn, 'wanda+rtn, 50.0 % zeros, 4 bits, groups of 32'",
+        "--method gptq, 'sparsegpt+gptq, 50.0 % zeros, 4 bits, groups of 32'",
+        "--bits 16 --prune sparsegpt, 'sparsegpt, 50.0 % zeros, float16'"
+    })
+    void sparseFoldersAreReadLikeOthers(String options, String made) throws IOException {
+        Path out = folder.resolve("out");
+        var arguments = new java.util.ArrayList<Object>(
+                List.of("quantize", model(2), "--out", out, "--sparsity", 0.5, "--group-size", 32));
+        arguments.addAll(List.of(options.split(" ")));
+        arguments.addAll(List.of("--samples", 2, "--sequence-length", 128));
+        var program = Program.run(arguments.toArray());
+        assertThat(program.code()).as(program.toString()).isZero();
+        assertThat(program.out())
+                .contains("wrote    " + out + " (" + made + ")")
+                .doesNotContain("readers");
         var run = Program.run("run", out, "--prompt", "a", "--max-tokens", 2, "--temperature", 0);
         assertThat(run.code()).as(run.toString()).isZero();
     }

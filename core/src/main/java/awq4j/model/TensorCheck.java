@@ -3,6 +3,7 @@ package awq4j.model;
 import awq4j.format.Checkpoint;
 import awq4j.format.UnsupportedModelException;
 import awq4j.tensor.Shape;
+import awq4j.weight.LowRank;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
@@ -69,6 +70,18 @@ public record TensorCheck(List<String> faults, List<String> unused) {
             }
             if (matrix.bias()) {
                 shape(name + ".bias", Shape.of(matrix.rows()));
+            }
+            matrix.parts().forEach(this::lowRank);
+        }
+
+        private void lowRank(Linear linear) {
+            String down = linear.name() + LowRank.DOWN;
+            String up = linear.name() + LowRank.UP;
+            if (checkpoint.has(down) || checkpoint.has(up)) {
+                Shape thin = found(down);
+                int rank = thin == null || thin.rank() != 2 ? 1 : (int) thin.dim(0);
+                shape(down, Shape.of(rank, linear.columns()));
+                shape(up, Shape.of(linear.rows(), rank));
             }
         }
 

@@ -54,7 +54,7 @@ final class BlockRounding {
             return "stays unquantized: it decides which experts a token goes to, or how much one counts";
         }
         int size = scheme.groupSizeFor(linear.columns());
-        Version version = Version.forBits(scheme.bits());
+        Version version = scheme.version();
         int rows = linear.stored().rows();
         return AwqPacking.fits(version, rows, linear.columns(), size)
                 ? null

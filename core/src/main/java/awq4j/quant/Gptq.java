@@ -154,8 +154,6 @@ public final class Gptq implements QuantMethod {
 
     /** A search of scales rounds a block many times: too often to search every group's range each time. */
     private static QuantScheme forSearch(QuantScheme scheme) {
-        return scheme.range() == Range.LEAST_ERROR
-                ? new QuantScheme(scheme.bits(), scheme.groupSize(), scheme.symmetric(), Range.INCLUDE_ZERO)
-                : scheme;
+        return scheme.range() == Range.LEAST_ERROR ? scheme.withRange(Range.INCLUDE_ZERO) : scheme;
     }
 }

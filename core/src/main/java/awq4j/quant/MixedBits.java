@@ -4,6 +4,8 @@ import awq4j.model.BlockSpec;
 import awq4j.model.Linear;
 import awq4j.model.ScaleGroup;
 import awq4j.model.ScaleGroup.Fold;
+import awq4j.weight.Weight;
+import awq4j.weight.WeightCodec;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -20,15 +22,17 @@ import org.jspecify.annotations.Nullable;
  */
 public final class MixedBits implements QuantMethod {
     private final QuantMethod method;
+    private final BlockRunner runner;
     private final Widths widths;
 
     /** @throws IllegalArgumentException if a recipe is not all that the method finds */
-    public MixedBits(QuantMethod method, Widths widths) {
+    public MixedBits(QuantMethod method, BlockRunner runner, Widths widths) {
         if (!method.recipeSuffices()) {
             throw new IllegalArgumentException(
                     "method " + method.name() + " finds more than scales and clips: it has one width for all matrices");
         }
         this.method = method;
+        this.runner = runner;
         this.widths = widths;
     }
 
@@ -77,11 +81,12 @@ public final class MixedBits implements QuantMethod {
         BlockRecipe recipe = combined(spec, found);
         QuantizedBlock block = new FromRecipe(name(), any -> recipe)
                 .quantize(spec, weights, linear -> Quantizer.forCheckpoints(widths.of(linear)));
+        var losses = new Losses(capture, FoldedScales.of(spec, recipe), weights, block);
         var reports = new ArrayList<LinearReport>();
         Map<String, Linear> linears = spec.linears().stream().collect(Collectors.toMap(Linear::name, linear -> linear));
         for (LinearReport report : block.reports()) {
             Linear linear = linears.get(report.name());
-            reports.add(linear == null || !report.quantized() ? report : report(spec, found, linear, report));
+            reports.add(linear == null || !report.quantized() ? report : report(found, linear, report, losses));
         }
         return new QuantizedBlock(block.linears(), block.changed(), recipe, reports);
     }
@@ -162,16 +167,53 @@ public final class MixedBits implements QuantMethod {
         return block;
     }
 
-    /** Losses were measured by the search at the linear's own width: they hold where its scale was taken. */
+    /** Losses that the searches told are of blocks of one width, with other scales: they are measured anew. */
     private LinearReport report(
-            BlockSpec spec, SortedMap<Integer, QuantizedBlock> found, Linear linear, LinearReport report) {
+            SortedMap<Integer, QuantizedBlock> found, Linear linear, LinearReport report, Losses losses) {
         int bits = widths.of(linear).bits();
         LinearReport own = at(found, bits).reports().stream()
                 .filter(other -> other.name().equals(report.name()))
                 .findFirst()
                 .orElse(report);
         String remark = own.reason() == null ? bits + " bits" : bits + " bits; " + own.reason();
-        double after = searchedAlone(spec, linear) ? own.lossAfter() : Double.NaN;
-        return new LinearReport(report.name(), true, remark, own.lossBefore(), after, own.tokens());
+        return new LinearReport(report.name(), true, remark, own.lossBefore(), losses.of(linear), own.tokens());
+    }
+
+    /** Measures what linears lost; those that share an input come one after the other. */
+    private final class Losses {
+        private final BlockCapture capture;
+        private final FoldedScales scales;
+        private final BlockWeights scaled;
+        private final QuantizedBlock block;
+        private @Nullable Linear latest;
+        private @Nullable OutputError error;
+
+        /** @param scaled the weights that were rounded */
+        Losses(BlockCapture capture, FoldedScales scales, BlockWeights scaled, QuantizedBlock block) {
+            this.capture = capture;
+            this.scales = scales;
+            this.scaled = scaled;
+            this.block = block;
+        }
+
+        /** NaN of one that no token came to. */
+        double of(Linear linear) {
+            Weight codes = block.linears().get(linear.name());
+            if (codes == null || !calibrated() || capture.seen(linear) == 0) {
+                return Double.NaN;
+            }
+            OutputError over = error;
+            if (over == null || latest == null || !capture.sameInput(latest, linear)) {
+                over = OutputError.of(runner.backend(), capture.statistics(runner.backend(), linear));
+                latest = linear;
+                error = over;
+            }
+            float[] change = WeightCodec.decode(codes);
+            float[] values = scaled.values(linear.name());
+            for (int i = 0; i < change.length; i++) {
+                change[i] -= values[i];
+            }
+            return scales.loss(over, linear, change);
+        }
     }
 }

@@ -83,6 +83,11 @@ final class OutputError {
         this.strips = matrix.length == 0 ? List.of() : strips(matrix);
     }
 
+    /** Tokens that the mean is over. */
+    int tokens() {
+        return tokens;
+    }
+
     /** Whether the Gram matrix pays for itself. */
     private static boolean byGram(int tokens, int columns, long evaluatedRows) {
         return (double) (tokens + evaluatedRows) * columns < (double) evaluatedRows * tokens;

@@ -1,5 +1,6 @@
 package awq4j.quant;
 
+import awq4j.format.awq.AwqPacking.Version;
 import awq4j.weight.WeightLayout.Grouped;
 import awq4j.weight.WeightLayout.ZeroPoint;
 
@@ -10,8 +11,9 @@ import awq4j.weight.WeightLayout.ZeroPoint;
  * @param groupSize columns that share a scale; {@link #WHOLE_ROW} for one group a row
  * @param symmetric whether the zero is the middle code of every group
  * @param range how a group's range is found; for symmetric groups only whether it is searched
+ * @param dense whether 4-bit codes, too, are packed as those of other widths are: for this project only, in any shape
  */
-public record QuantScheme(int bits, int groupSize, boolean symmetric, Range range) {
+public record QuantScheme(int bits, int groupSize, boolean symmetric, Range range, boolean dense) {
     /** One group a row, as checkpoints write it. */
     public static final int WHOLE_ROW = -1;
 
@@ -26,6 +28,31 @@ public record QuantScheme(int bits, int groupSize, boolean symmetric, Range rang
         if (groupSize < 1 && groupSize != WHOLE_ROW) {
             throw new IllegalArgumentException("groupSize must be positive, or -1 for whole rows, was " + groupSize);
         }
+    }
+
+    /** A scheme whose 4-bit codes are packed as other programs read them. */
+    public QuantScheme(int bits, int groupSize, boolean symmetric, Range range) {
+        this(bits, groupSize, symmetric, range, false);
+    }
+
+    /** The same with codes of another width. */
+    public QuantScheme withBits(int otherBits) {
+        return new QuantScheme(otherBits, groupSize, symmetric, range, dense);
+    }
+
+    /** The same with ranges found in another way. */
+    public QuantScheme withRange(Range other) {
+        return new QuantScheme(bits, groupSize, symmetric, other, dense);
+    }
+
+    /** The same, packed as codes of any width are. */
+    public QuantScheme packedDensely() {
+        return new QuantScheme(bits, groupSize, symmetric, range, true);
+    }
+
+    /** How checkpoints pack the codes. */
+    public Version version() {
+        return dense ? Version.DENSE : Version.forBits(bits);
     }
 
     /** How the range of a group is found. */

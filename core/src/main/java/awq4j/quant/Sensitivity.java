@@ -24,7 +24,7 @@ public final class Sensitivity {
      * @param weights changed on the way, and as they were in the end
      * @param hidden [sequences * length, hidden], what flows into the block
      * @param outputs [sequences * length, hidden], what flows on at full precision
-     * @param scheme what all widths share; its bits are not looked at
+     * @param scheme what all widths share; its bits are not looked at, and it is packed densely
      * @param widths in bits
      */
     public static List<BitBudget.Candidate> of(
@@ -37,10 +37,11 @@ public final class Sensitivity {
             int length,
             QuantScheme scheme,
             List<Integer> widths) {
+        QuantScheme dense = scheme.packedDensely();
         double norm = squares(outputs, null);
         var candidates = new ArrayList<BitBudget.Candidate>();
         for (StoredMatrix matrix : StoredMatrix.of(spec.quantizable())) {
-            if (!roundable(spec, matrix, scheme, widths)) {
+            if (!roundable(spec, matrix, dense, widths)) {
                 continue;
             }
             Map<String, float[]> original = new LinkedHashMap<>();
@@ -49,7 +50,7 @@ public final class Sensitivity {
             }
             var losses = new TreeMap<Integer, Double>();
             for (int bits : widths) {
-                Quantizer quantizer = Quantizer.forCheckpoints(Widths.with(scheme, bits));
+                Quantizer quantizer = Quantizer.forCheckpoints(scheme.withBits(bits));
                 original.forEach((name, values) -> quantizer.round(
                         values.length / matrix.columns(), matrix.columns(), values, weights.values(name)));
                 float[] changed = runner.outputs(spec, weights, hidden, sequences, length);
@@ -64,7 +65,7 @@ public final class Sensitivity {
     private static boolean roundable(BlockSpec spec, StoredMatrix matrix, QuantScheme scheme, List<Integer> widths) {
         return matrix.parts().stream()
                 .allMatch(part -> widths.stream()
-                        .allMatch(bits -> BlockRounding.obstacle(spec, part, Widths.with(scheme, bits)) == null));
+                        .allMatch(bits -> BlockRounding.obstacle(spec, part, scheme.withBits(bits)) == null));
     }
 
     private static double squares(float[] a, float @Nullable [] b) {

@@ -18,11 +18,13 @@ import org.jspecify.annotations.Nullable;
  * block sees what the pruned blocks before it put out.
  *
  * <p>Without rounding it gives pruned matrices that are not quantized. With it, codes as any checkpoint holds them: zero
- * is a code of every group.
+ * is a code of every group. Another method of quantization may follow on pruning without rounding, as on {@link Wanda};
+ * its losses are those against the pruned weights.
  */
 public final class SparseGpt implements QuantMethod {
     private final BlockRunner runner;
     private final Settings settings;
+    private final @Nullable QuantMethod then;
 
     /**
      * What a user may choose.
@@ -53,13 +55,35 @@ public final class SparseGpt implements QuantMethod {
 
     /** With groups' scales among the float16 values, as checkpoints have them. */
     public SparseGpt(BlockRunner runner, Settings settings) {
+        this(runner, settings, null);
+    }
+
+    private SparseGpt(BlockRunner runner, Settings settings, @Nullable QuantMethod then) {
         this.runner = runner;
         this.settings = settings;
+        this.then = then;
+    }
+
+    /**
+     * Pruning, then another method for what is left.
+     *
+     * @throws IllegalArgumentException if the settings say that weights are rounded on the way
+     */
+    public static SparseGpt before(QuantMethod then, BlockRunner runner, Settings settings) {
+        if (settings.quantized()) {
+            throw new IllegalArgumentException("sparsegpt rounds what " + then.name() + " was to round");
+        }
+        return new SparseGpt(runner, settings, then);
     }
 
     @Override
     public String name() {
-        return settings.quantized() ? "sparsegpt+gptq" : "sparsegpt";
+        return settings.quantized() ? "sparsegpt+gptq" : then == null ? "sparsegpt" : "sparsegpt+" + then.name();
+    }
+
+    @Override
+    public boolean everyExpert() {
+        return then != null && then.everyExpert();
     }
 
     @Override
@@ -81,7 +105,8 @@ public final class SparseGpt implements QuantMethod {
     @Override
     public Effort effort(BlockSpec spec, long tokens) {
         double weights = ParameterCount.of(spec);
-        return new Effort(weights * tokens + Gptq.solving(spec, tokens, 2), 3 * weights);
+        var own = new Effort(weights * tokens + Gptq.solving(spec, tokens, 2), 3 * weights);
+        return then == null ? own : own.plus(then.effort(spec, tokens));
     }
 
     /** @throws IllegalArgumentException also if the input of a linear was not captured, or in another shape */
@@ -123,6 +148,9 @@ public final class SparseGpt implements QuantMethod {
             pruned.add(linear.name());
             losses.put(linear.name(), shared.loss(original, values));
             remarks.put(linear.name(), remark == null ? "" : remark);
+        }
+        if (then != null) {
+            return Wanda.completed(then.quantize(spec, weights, capture, scheme), spec, weights, pruned);
         }
         remarks.putAll(rounding.takeBack());
         QuantizedBlock block = rounding.finish(

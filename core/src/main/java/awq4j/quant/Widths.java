@@ -21,7 +21,7 @@ public record Widths(QuantScheme scheme, SortedMap<String, Integer> bits) {
      */
     public Widths {
         bits = Collections.unmodifiableSortedMap(new TreeMap<>(bits));
-        bits.values().forEach(width -> with(scheme, width));
+        bits.values().forEach(scheme::withBits);
     }
 
     /** One scheme for all. */
@@ -41,7 +41,7 @@ public record Widths(QuantScheme scheme, SortedMap<String, Integer> bits) {
                 .mapToInt(Integer::intValue)
                 .max()
                 .orElseThrow(() -> new IllegalArgumentException("a mixture of widths of no matrix"));
-        return new Widths(with(scheme, widest), new TreeMap<>(bits));
+        return new Widths(scheme.withBits(widest).packedDensely(), new TreeMap<>(bits));
     }
 
     /** Whether matrices differ, or may. */
@@ -52,7 +52,7 @@ public record Widths(QuantScheme scheme, SortedMap<String, Integer> bits) {
     /** The scheme of a stored matrix. */
     public QuantScheme of(String matrix) {
         Integer own = bits.get(matrix);
-        return own == null ? scheme : with(scheme, own);
+        return own == null ? scheme : scheme.withBits(own);
     }
 
     /** The scheme of the matrix that a linear is stored in. */
@@ -62,11 +62,11 @@ public record Widths(QuantScheme scheme, SortedMap<String, Integer> bits) {
 
     /** The packing that a checkpoint of these widths gets. */
     public Version version() {
-        return isMixed() ? Version.DENSE : Version.forBits(scheme.bits());
+        return scheme.version();
     }
 
-    /** A scheme with other bits. */
-    static QuantScheme with(QuantScheme scheme, int bits) {
-        return new QuantScheme(bits, scheme.groupSize(), scheme.symmetric(), scheme.range());
+    /** The same matrices, packed for this project only. */
+    public Widths packedDensely() {
+        return new Widths(scheme.packedDensely(), bits);
     }
 }

@@ -3,13 +3,10 @@ package awq4j.quant;
 import awq4j.model.BlockSpec;
 import awq4j.model.Linear;
 import awq4j.model.ParameterCount;
-import awq4j.model.ScaleGroup;
-import awq4j.model.ScaleGroup.Fold;
 import awq4j.weight.LowRank;
 import awq4j.weight.Weight;
 import awq4j.weight.WeightCodec;
 import java.util.ArrayList;
-import java.util.HashMap;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.Objects;
@@ -31,7 +28,7 @@ public final class WithLowRank implements QuantMethod {
         NONE,
         /** Each by the mean square of its activations. */
         DIAGONAL,
-        /** By the Gram matrix, which gives the least error of the outputs. */
+        /** By the Gram matrix, which gives the least error of the outputs; by its diagonal where it was too large to keep. */
         GRAM
     }
 
@@ -87,6 +84,11 @@ public final class WithLowRank implements QuantMethod {
     }
 
     @Override
+    public boolean statisticsSuffice() {
+        return !base.calibrated() || base.statisticsSuffice();
+    }
+
+    @Override
     public boolean recipeSuffices() {
         return false;
     }
@@ -111,16 +113,8 @@ public final class WithLowRank implements QuantMethod {
     public QuantizedBlock quantize(BlockSpec spec, BlockWeights weights, BlockCapture capture, QuantScheme scheme) {
         BlockWeights meant = weights.copy();
         QuantizedBlock block = base.quantize(spec, weights, capture, scheme);
-        var columnScales = new HashMap<String, float[]>();
-        var rowScales = new HashMap<String, float[]>();
-        for (BlockRecipe.GroupScale scale : block.recipe().scales()) {
-            ScaleGroup group = FromRecipe.group(spec, scale);
-            Folding.fold(group, scale.scale(), meant, new HashSet<>());
-            group.linears().forEach(linear -> columnScales.put(linear.name(), scale.scale()));
-            if (group.fold() instanceof Fold.IntoRows into) {
-                rowScales.put(into.linear().name(), Folding.ofRows(into, scale.scale()));
-            }
-        }
+        FromRecipe.scale(spec, meant, block.recipe());
+        FoldedScales scales = FoldedScales.of(spec, block.recipe());
         var corrections = new LinkedHashMap<String, LowRank>();
         var reports = new ArrayList<LinearReport>();
         Inputs inputs = null;
@@ -132,7 +126,7 @@ public final class WithLowRank implements QuantMethod {
             }
             Linear linear =
                     Objects.requireNonNull(meant.matrices().get(report.name())).linear();
-            float[] columnScale = columnScales.get(linear.name());
+            float[] columnScale = scales.columns(linear);
             if (inputs == null || !inputs.serves(capture, linear, columnScale)) {
                 inputs = inputs(capture, linear, columnScale);
             }
@@ -151,11 +145,10 @@ public final class WithLowRank implements QuantMethod {
                     inputs.diagonal,
                     settings.rank());
             corrections.put(linear.name(), correction);
-            double loss = inputs.error == null
-                    ? Double.NaN
-                    : loss(inputs.error, linear, residual, correction, columnScale, rowScales.get(linear.name()));
             reports.add(
-                    new LinearReport(report.name(), true, report.reason(), report.lossBefore(), loss, report.tokens()));
+                    inputs.error == null
+                            ? new LinearReport(report.name(), true, report.reason(), Double.NaN, Double.NaN, 0)
+                            : report(report, inputs.error, linear, residual, correction, scales));
         }
         return new QuantizedBlock(block.linears(), block.changed(), corrections, block.recipe(), reports);
     }
@@ -181,7 +174,9 @@ public final class WithLowRank implements QuantMethod {
     }
 
     private Inputs inputs(BlockCapture capture, Linear linear, float @Nullable [] scale) {
-        if (!capture.inputs().containsKey(linear.name()) && !calibrated()) {
+        boolean captured = capture.inputs().containsKey(linear.name())
+                || capture.statistics().containsKey(linear.name());
+        if (!captured && !calibrated()) {
             return new Inputs(linear, scale, null, null, null);
         }
         int columns = linear.columns();
@@ -189,22 +184,27 @@ public final class WithLowRank implements QuantMethod {
         if (seen == 0) {
             return new Inputs(linear, scale, null, null, null);
         }
-        float[] gram = Gram.of(capture.input(linear.name()), columns);
-        var error = OutputError.ofGram(runner.backend(), gram, columns, seen);
+        InputStatistics statistics = capture.statistics(runner.backend(), linear);
+        var error = OutputError.of(runner.backend(), statistics);
+        float[] gram = statistics.gram();
         boolean enough = seen >= Math.min(settings.expertTokens(), capture.tokens());
         Weighting weighting = enough ? settings.weighting() : Weighting.NONE;
+        if (weighting == Weighting.GRAM && gram == null) {
+            weighting = Weighting.DIAGONAL; // too large to be kept
+        }
         return switch (weighting) {
             case NONE -> new Inputs(linear, scale, null, null, error);
             case DIAGONAL -> {
+                double[] squares = statistics.squares();
                 float[] diagonal = new float[columns];
                 for (int c = 0; c < columns; c++) {
                     float divisor = scale == null ? 1 : scale[c];
-                    diagonal[c] = gram[c * columns + c] / divisor / divisor;
+                    diagonal[c] = (float) (squares[c] / divisor / divisor);
                 }
                 yield new Inputs(linear, scale, null, diagonal, error);
             }
             case GRAM -> {
-                float[] divided = gram.clone();
+                float[] divided = Objects.requireNonNull(gram).clone();
                 if (scale != null) {
                     Folding.divideColumns(divided, scale);
                     for (int i = 0; i < divided.length; i++) {
@@ -216,22 +216,22 @@ public final class WithLowRank implements QuantMethod {
         };
     }
 
-    /** What is left, in the units of the original linear: scales are taken out again. */
-    private static double loss(
+    private static LinearReport report(
+            LinearReport of,
             OutputError error,
             Linear linear,
             float[] residual,
             LowRank correction,
-            float @Nullable [] columnScale,
-            float @Nullable [] rowScale) {
-        int columns = linear.columns();
-        float[] corrected = correction.decode();
-        return error.meanSquare(linear.rows(), (row, to, at) -> {
-            for (int c = 0; c < columns; c++) {
-                float left = corrected[row * columns + c] - residual[row * columns + c];
-                left = columnScale == null ? left : left / columnScale[c];
-                to[at + c] = rowScale == null ? left : left * rowScale[row];
-            }
-        });
+            FoldedScales scales) {
+        double before = of.lossBefore();
+        if (Double.isNaN(before)) { // the base looked at no data, and scaled nothing
+            before = scales.loss(error, linear, residual);
+        }
+        float[] left = correction.decode();
+        for (int i = 0; i < left.length; i++) {
+            left[i] -= residual[i];
+        }
+        double after = scales.loss(error, linear, left);
+        return new LinearReport(of.name(), true, of.reason(), before, after, error.tokens());
     }
 }

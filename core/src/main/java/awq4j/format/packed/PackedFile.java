@@ -9,6 +9,7 @@ import awq4j.format.safetensors.SafetensorsWriter.Source;
 import awq4j.tensor.DType;
 import awq4j.tensor.Shape;
 import awq4j.tensor.Tensor;
+import awq4j.weight.LowRank;
 import awq4j.weight.PackedMatrix;
 import awq4j.weight.WeightLayout.Grouped;
 import awq4j.weight.WeightLayout.ZeroPoint;
@@ -104,7 +105,8 @@ public final class PackedFile implements AutoCloseable {
         List<Source> sources = packed(matrices, beforeEach);
         for (String name : checkpoint.names()) {
             int dot = name.lastIndexOf('.');
-            if (dot < 0 || name.endsWith(".bias") || !stoodFor.contains(name.substring(0, dot))) {
+            boolean beside = name.endsWith(".bias") || name.endsWith(LowRank.DOWN) || name.endsWith(LowRank.UP);
+            if (dot < 0 || beside || !stoodFor.contains(name.substring(0, dot))) {
                 Tensor tensor = checkpoint.tensor(name);
                 sources.add(new Source(name, tensor.dtype(), tensor.shape(), () -> {
                     beforeEach.run();

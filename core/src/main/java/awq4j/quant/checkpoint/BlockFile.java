@@ -18,15 +18,18 @@ import awq4j.quant.Widths;
 import awq4j.tensor.DType;
 import awq4j.tensor.Shape;
 import awq4j.tensor.Tensor;
+import awq4j.weight.LowRank;
 import awq4j.weight.Weight;
 import awq4j.weight.WeightCodec;
+import awq4j.weight.WeightLayout.Dense;
 import awq4j.weight.WeightLayout.Grouped;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Map;
 import java.util.Objects;
 import java.util.Set;
+import java.util.SortedMap;
+import java.util.TreeMap;
 import tools.jackson.core.JacksonException;
 import tools.jackson.databind.JsonNode;
 
@@ -52,14 +55,8 @@ final class BlockFile implements AutoCloseable {
      * Packs and writes a block.
      *
      * @throws awq4j.format.UnsupportedModelException if a rewritten tensor is beyond float16
-     * @throws IllegalArgumentException if the block has what no checkpoint of codes holds
      */
     static void write(Path path, BlockSpec spec, QuantizedBlock block, Version version, double seconds) {
-        if (!block.corrections().isEmpty()) {
-            throw new IllegalArgumentException(
-                    "block " + spec.index()
-                            + ": expected codes alone, found low-rank corrections beside them, which a checkpoint has no place for");
-        }
         var sources = new ArrayList<Source>();
         for (StoredMatrix matrix : StoredMatrix.of(spec.linears())) {
             if (block.linears().containsKey(matrix.parts().getFirst().name())) {
@@ -78,10 +75,25 @@ final class BlockFile implements AutoCloseable {
             Tensor tensor = new Tensor(DType.F32, shape, java.lang.foreign.MemorySegment.ofArray(values));
             sources.add(new Source(name, DType.F16, shape, () -> tensor));
         });
-        var metadata = new java.util.TreeMap<String, String>();
+        block.corrections()
+                .forEach((name, correction) ->
+                        factors(name, correction).forEach((tensor, values) -> sources.add(Source.of(tensor, values))));
+        var metadata = new TreeMap<String, String>();
         metadata.put(REPORTS, WholeFile.JSON.writeValueAsString(block.reports()));
         metadata.put(SECONDS, Double.toString(seconds));
         SafetensorsWriter.write(path, metadata, sources);
+    }
+
+    /** A correction's matrices by their tensor names. */
+    private static SortedMap<String, Tensor> factors(String linear, LowRank correction) {
+        var factors = new TreeMap<String, Tensor>();
+        factors.put(linear + LowRank.DOWN, tensor(correction.down()));
+        factors.put(linear + LowRank.UP, tensor(correction.up()));
+        return factors;
+    }
+
+    private static Tensor tensor(Weight dense) {
+        return new Tensor(((Dense) dense.layout()).dtype(), Shape.of(dense.rows(), dense.columns()), dense.values());
     }
 
     private static Shape shape(BlockSpec spec, String name, int size) {
@@ -125,7 +137,7 @@ final class BlockFile implements AutoCloseable {
                 tensor(stored.name() + ".qweight"),
                 tensor(stored.name() + ".qzeros"),
                 tensor(stored.name() + ".scales"));
-        Weight whole = AwqPacking.unpack(stored.name(), widths.version(), scheme.bits(), scheme.groupSize(), packed);
+        Weight whole = AwqPacking.unpack(stored.name(), scheme.version(), scheme.bits(), scheme.groupSize(), packed);
         return linear.isPart()
                 ? whole.rows(linear.name(), stored.first(), stored.run(), stored.stride(), linear.rows())
                 : whole;
@@ -162,15 +174,22 @@ final class BlockFile implements AutoCloseable {
     /**
      * Checks that what is in the file is what was meant, row by row.
      *
-     * @throws IllegalStateException if a code, scale or zero differs; names linear and row
+     * @throws IllegalStateException if a code, scale, zero or correction differs; names linear and row, or tensor
      */
-    void verify(BlockSpec spec, Map<String, Weight> meant, Widths widths) {
+    void verify(BlockSpec spec, QuantizedBlock meant, Widths widths) {
         for (Linear linear : spec.linears()) {
-            Weight expected = meant.get(linear.name());
+            Weight expected = meant.linears().get(linear.name());
             if (expected != null) {
                 requireSame(expected, linear(linear, widths), file.path());
             }
         }
+        meant.corrections()
+                .forEach((name, correction) -> factors(name, correction).forEach((tensor, values) -> {
+                    if (values.data().mismatch(tensor(tensor).data()) >= 0) {
+                        throw new IllegalStateException(file.path() + ": " + tensor
+                                + " reads back differently from what was written; is the disk failing?");
+                    }
+                }));
     }
 
     /** @throws IllegalStateException if two quantized weights differ in a code, a scale or a zero */

@@ -151,7 +151,7 @@ final class BlockLoop {
         Path draft = work.draft();
         BlockFile.write(draft, spec, quantized, settings.widths().version(), seconds);
         try (BlockFile written = BlockFile.open(draft)) {
-            written.verify(spec, quantized.linears(), settings.widths());
+            written.verify(spec, quantized, settings.widths());
         }
         work.finish(draft, spec.index());
         return new Done(next, seconds, quantized.linears().size());

@@ -3,10 +3,13 @@ package awq4j.quant.checkpoint;
 import awq4j.format.Checkpoint;
 import awq4j.format.Checkpoints;
 import awq4j.format.UnsupportedModelException;
+import awq4j.model.BlockSpec;
+import awq4j.model.Linear;
 import awq4j.model.Mlp;
 import awq4j.model.ModelSpec;
 import awq4j.model.family.Families;
 import awq4j.quant.MemoryEstimate;
+import awq4j.quant.Sparsity;
 import awq4j.quant.calibration.Calibration;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -75,7 +78,7 @@ public final class CheckpointQuantizer {
         try (Checkpoint source = Checkpoints.open(settings.source())) {
             requirePlain(source);
             ModelSpec model = Families.spec(source);
-            Sizes sizes = Sizes.of(source, model, settings.widths());
+            Sizes sizes = Sizes.of(source, model, settings.widths(), settings.method());
             requireFits(source, model, sizes);
             OutputFolder output = OutputFolder.of(settings.output(), settings.source(), settings.force());
             requireRecipePlace();
@@ -109,7 +112,8 @@ public final class CheckpointQuantizer {
     }
 
     private void requireFits(Checkpoint source, ModelSpec model, Sizes sizes) {
-        if (sizes.quantizable() == 0) {
+        requirePattern(model);
+        if (settings.method().codes() && sizes.quantizable() == 0) {
             var first = model.blocks().getFirst().linears().getFirst();
             throw new IllegalArgumentException("no linear of " + source.path() + " divides into groups of "
                     + settings.scheme().groupSize() + ": " + first.name() + " has " + first.columns()
@@ -134,6 +138,21 @@ public final class CheckpointQuantizer {
                     throw new IllegalArgumentException("calibration has token " + token
                             + ", the model's vocabulary ends at " + (model.vocabulary() - 1)
                             + ": is this the model's own tokenizer?");
+                }
+            }
+        }
+    }
+
+    private void requirePattern(ModelSpec model) {
+        if (!(settings.method().sparsity() instanceof Sparsity.Pattern pattern)) {
+            return;
+        }
+        for (BlockSpec block : model.blocks()) {
+            for (Linear linear : block.linears()) {
+                if (!block.steers(linear) && linear.columns() % pattern.run() != 0) {
+                    throw new IllegalArgumentException(pattern.label() + " takes rows in runs of " + pattern.run()
+                            + " columns, and " + linear.name() + " has " + linear.columns()
+                            + ": choose a pattern that divides it, or a share");
                 }
             }
         }
@@ -239,7 +258,7 @@ public final class CheckpointQuantizer {
             WorkFolder.create(folder);
             assembly.write(folder, settings.maxShardBytes());
             ModelFiles.copy(source.path(), folder);
-            ModelFiles.writeConfig(source.config(), folder, settings.widths(), assembly.notConverted());
+            ModelFiles.writeConfig(source.config(), folder, settings, assembly.notConverted());
             stages.finished("writing");
             blocks.requireNoStop();
             settings.progress().accept(new Progress.Verifying());

@@ -29,6 +29,8 @@ public final class Conversion {
 
     private static final int PIECE = 1 << 16;
 
+    private static final String BESIDE = "low-rank matrices beside codes, left out";
+
     private final ConversionSource source;
     private final ConversionTarget target;
     private final Path named;
@@ -90,8 +92,12 @@ public final class Conversion {
     }
 
     private PlannedMatrix planned(Matrix matrix) {
-        Weight weight = source.read(matrix);
+        Weight weight = target.read(source, matrix);
         Held held = target.hold(matrix, weight);
+        if (source.isCorrected(matrix) && !(weight.layout() instanceof Dense)) {
+            weight = source.readCorrected(matrix); // what the model computes with
+            held = new Held(held.weight(), held.loss().isEmpty() ? BESIDE : BESIDE + "; " + held.loss());
+        }
         Change change = held.loss().isEmpty() ? Change.NONE : Change.between(weight, held.weight());
         Weight result = held.weight();
         var zeros = Zeros.of(result);
@@ -166,7 +172,7 @@ public final class Conversion {
             for (PlannedMatrix planned : plan.matrices()) {
                 watch.at("verifying", done++, plan.matrices().size());
                 Matrix matrix = planned.matrix();
-                Weight meant = target.hold(matrix, source.read(matrix)).weight();
+                Weight meant = target.hold(matrix, target.read(source, matrix)).weight();
                 if (!same(meant, reread.read(matrix))) {
                     throw new IllegalStateException(named + ": " + matrix.name()
                             + " reads back differently from what was written; is the disk failing?");

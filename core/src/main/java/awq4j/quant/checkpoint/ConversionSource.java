@@ -6,12 +6,16 @@ import awq4j.model.BlockSpec;
 import awq4j.model.Linear;
 import awq4j.model.Mlp;
 import awq4j.model.ModelSpec;
+import awq4j.model.Parameters;
 import awq4j.model.StoredMatrix;
 import awq4j.model.family.Families;
+import awq4j.weight.LowRank;
 import awq4j.weight.Weight;
+import awq4j.weight.WeightCodec;
 import awq4j.weight.WeightLayout.Dense;
 import java.util.ArrayList;
 import java.util.Collections;
+import java.util.HashMap;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -25,6 +29,7 @@ public final class ConversionSource {
     private final Map<String, Matrix> matrices = new LinkedHashMap<>();
     private final List<String> tensors = new ArrayList<>();
     private final Set<String> parts = new HashSet<>();
+    private final Map<String, List<Linear>> corrected = new HashMap<>();
 
     private ConversionSource(Checkpoint checkpoint, ModelSpec model) {
         this.checkpoint = checkpoint;
@@ -82,6 +87,14 @@ public final class ConversionSource {
     private void add(List<Linear> linears, Place place) {
         for (StoredMatrix matrix : StoredMatrix.of(linears)) {
             add(new Matrix(matrix.name(), place, matrix.transposed()));
+            for (Linear part : matrix.parts()) {
+                if (checkpoint.has(part.name() + LowRank.DOWN)) {
+                    parts.addAll(List.of(part.name() + LowRank.DOWN, part.name() + LowRank.UP));
+                    corrected
+                            .computeIfAbsent(matrix.name(), name -> new ArrayList<>())
+                            .add(part);
+                }
+            }
         }
     }
 
@@ -120,6 +133,30 @@ public final class ConversionSource {
             }
         }
         return names;
+    }
+
+    /** Whether a matrix of low rank runs beside a matrix, or a part of it. */
+    public boolean isCorrected(Matrix matrix) {
+        return corrected.containsKey(matrix.name());
+    }
+
+    /** The sum of a matrix and of what runs beside it, in float32; the matrix as it is if nothing does. */
+    public Weight readCorrected(Matrix matrix) {
+        Weight weight = read(matrix);
+        List<Linear> linears = corrected.get(matrix.name());
+        if (linears == null) {
+            return weight;
+        }
+        float[] values = WeightCodec.decode(weight);
+        Parameters parameters = Parameters.of(checkpoint);
+        for (Linear linear : linears) {
+            float[] correction = parameters.lowRank(linear).orElseThrow().decode();
+            for (int i = 0; i < correction.length; i++) {
+                int row = linear.stored().row(i / linear.columns());
+                values[row * linear.columns() + i % linear.columns()] += correction[i];
+            }
+        }
+        return Weight.ofFloats(weight.name(), weight.rows(), weight.columns(), values);
     }
 
     /** A matrix, [rows = outputs, columns = inputs] even if it is stored the other way round. */

@@ -29,6 +29,13 @@ public interface ConversionTarget {
      */
     Held hold(Matrix matrix, Weight weight);
 
+    /**
+     * A matrix as this form begins with it: as it is, or, where values are rounded anyway, with what runs beside it added.
+     */
+    default Weight read(ConversionSource source, Matrix matrix) {
+        return source.read(matrix);
+    }
+
     /** The type that a tensor of floats is stored in that is none of the source's matrices. */
     default DType hold(String name, DType dtype) {
         return dtype;

@@ -16,6 +16,12 @@ final class Float16Target extends FolderTarget {
         super(label);
     }
 
+    /** The form has a place for the sum only. */
+    @Override
+    public Weight read(ConversionSource from, Matrix matrix) {
+        return from.readCorrected(matrix);
+    }
+
     @Override
     public Held hold(Matrix matrix, Weight weight) {
         return weight.layout().equals(new Dense(DType.F16))

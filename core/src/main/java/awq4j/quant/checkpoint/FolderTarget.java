@@ -152,7 +152,7 @@ abstract class FolderTarget implements ConversionTarget {
             if (!wanted.equals(matrix)) {
                 beforeEach.run();
                 packed = List.of(); // not both at once
-                packed = pack(hold(wanted, source.read(wanted)).weight());
+                packed = pack(hold(wanted, read(source, wanted)).weight());
                 matrix = wanted;
             }
             return packed;
@@ -160,7 +160,7 @@ abstract class FolderTarget implements ConversionTarget {
 
         Tensor plain(Matrix wanted, Dense dense, Shape shape) {
             beforeEach.run();
-            Weight held = hold(wanted, source.read(wanted)).weight();
+            Weight held = hold(wanted, read(source, wanted)).weight();
             Weight stored =
                     wanted.transposed() ? held.transposedRows(held.name(), column -> column, held.columns()) : held;
             return new Tensor(dense.dtype(), shape, stored.values());

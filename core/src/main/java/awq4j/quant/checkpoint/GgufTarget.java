@@ -101,6 +101,12 @@ final class GgufTarget implements ConversionTarget {
         return ".gguf";
     }
 
+    /** The form has a place for the sum only. */
+    @Override
+    public Weight read(ConversionSource from, Matrix matrix) {
+        return from.readCorrected(matrix);
+    }
+
     @Override
     public Held hold(Matrix matrix, Weight weight) {
         boolean dense = weight.layout() instanceof Dense;
@@ -251,7 +257,7 @@ final class GgufTarget implements ConversionTarget {
         GgmlType stored = typeOf(planned.layout());
         return new Piece(part, stored, shape, sink -> {
             beforeEach.run();
-            put(hold(planned.matrix(), source.read(planned.matrix())).weight(), stored, part, sink);
+            put(hold(planned.matrix(), read(source, planned.matrix())).weight(), stored, part, sink);
         });
     }
 

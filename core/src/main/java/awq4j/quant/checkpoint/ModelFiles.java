@@ -68,18 +68,30 @@ final class ModelFiles {
      * and transformers want them, and the configuration says so. {@code zero_point} is always true: zeros are stored in
      * any case, for symmetric codes the middle one everywhere, and readers that take false at its word expect none.
      *
-     * <p>Matrices of several widths are listed in {@code module_bits}, which only this project reads.
+     * <p>Matrices of several widths are listed in {@code module_bits}, which only this project reads; {@code low_rank} is
+     * the rank of matrices that run beside the linears, for whoever reads the file: what is stored says it, too.
+     *
+     * <p>Without codes there is no {@code quantization_config}: the folder is a plain one.
      *
      * @param notConverted tensor prefixes of linears that were left alone
      */
-    static void writeConfig(Config model, Path folder, Widths widths, List<String> notConverted) {
+    static void writeConfig(Config model, Path folder, QuantizeSettings settings, List<String> notConverted) {
+        Widths widths = settings.widths();
         ObjectNode config = ((ObjectNode) model.json()).deepCopy();
         putFloat16(config);
         QuantScheme scheme = widths.scheme();
+        if (!settings.method().codes()) {
+            WholeFile.writeJson(folder.resolve(Checkpoints.CONFIG), config);
+            return;
+        }
         putAwq(config, widths.version(), scheme.bits(), scheme.groupSize(), notConverted);
         if (widths.isMixed()) {
             ObjectNode own = ((ObjectNode) config.get("quantization_config")).putObject("module_bits");
             widths.bits().forEach(own::put);
+        }
+        if (settings.method().rank() > 0) {
+            ((ObjectNode) config.get("quantization_config"))
+                    .put("low_rank", settings.method().rank());
         }
         WholeFile.writeJson(folder.resolve(Checkpoints.CONFIG), config);
     }

@@ -58,7 +58,10 @@ public record QuantizationReport(
             String name, String architecture, String sha256, long parameters, int blocks, long tensorBytes) {}
 
     /** Codes and groups, see {@link QuantScheme}; {@code packing} as in config.json. */
-    public record Scheme(int bits, int groupSize, boolean symmetric, String range, String packing) {}
+    public record Scheme(int bits, int groupSize, boolean symmetric, String range, String packing) {
+        /** That of weights which stay float16: no group has more than one. */
+        public static final Scheme PLAIN = new Scheme(16, 1, false, "NONE", "none");
+    }
 
     /**
      * What it became.

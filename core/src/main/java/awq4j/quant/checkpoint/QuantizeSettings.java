@@ -3,6 +3,7 @@ package awq4j.quant.checkpoint;
 import awq4j.kernel.CpuOptions;
 import awq4j.quant.QuantScheme;
 import awq4j.quant.Widths;
+import awq4j.quant.WithLowRank;
 import awq4j.quant.calibration.Calibration;
 import java.nio.file.Path;
 import java.util.function.BooleanSupplier;
@@ -89,6 +90,29 @@ public record QuantizeSettings(
                 output,
                 mixture,
                 MethodChoice.mixed(method, mixture),
+                calibration,
+                recipeOut,
+                force,
+                restart,
+                maxShardBytes,
+                cpu,
+                program,
+                progress,
+                stop);
+    }
+
+    /**
+     * With matrices of low rank beside quantized linears, in the packing of this project: others would run the codes alone.
+     * To be called last: what the method was before makes the codes.
+     *
+     * @throws IllegalArgumentException if the method carries out a recipe
+     */
+    public QuantizeSettings withLowRank(WithLowRank.Settings lowRank) {
+        return new QuantizeSettings(
+                source,
+                output,
+                widths.packedDensely(),
+                MethodChoice.lowRank(method, lowRank),
                 calibration,
                 recipeOut,
                 force,

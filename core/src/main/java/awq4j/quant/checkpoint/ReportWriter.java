@@ -45,12 +45,14 @@ record ReportWriter(
                 modelFigures(),
                 settings.method().name(),
                 settings.method().settings(),
-                new QuantizationReport.Scheme(
-                        scheme.bits(),
-                        scheme.groupSize(),
-                        scheme.symmetric(),
-                        scheme.range().name(),
-                        settings.widths().version().label()),
+                settings.method().codes()
+                        ? new QuantizationReport.Scheme(
+                                scheme.bits(),
+                                scheme.groupSize(),
+                                scheme.symmetric(),
+                                scheme.range().name(),
+                                settings.widths().version().label())
+                        : QuantizationReport.Scheme.PLAIN,
                 calibration == null || !settings.method().calibrated() ? null : calibration.provenance(),
                 result(assembly, linears),
                 linears,

@@ -2,8 +2,8 @@ package awq4j.quant.checkpoint;
 
 import awq4j.format.Checkpoint;
 import awq4j.format.awq.AwqPacking;
-import awq4j.format.awq.AwqPacking.Version;
 import awq4j.model.BlockSpec;
+import awq4j.model.Linear;
 import awq4j.model.Mlp;
 import awq4j.model.ModelSpec;
 import awq4j.model.StoredMatrix;
@@ -17,19 +17,24 @@ import java.util.Set;
 /**
  * How many bytes a result will have.
  *
- * @param packed of quantized linears
+ * @param packed of quantized linears, and of what runs beside them
  * @param other of all other tensors, in float16
  * @param quantizable how many matrices fit the packing
  */
 record Sizes(long packed, long other, int quantizable) {
-    static Sizes of(Checkpoint source, ModelSpec model, Widths widths) {
+    /** @param method may leave all matrices plain, or put others beside them */
+    static Sizes of(Checkpoint source, ModelSpec model, Widths widths, MethodChoice method) {
         long packed = 0;
         Set<String> packedNames = new HashSet<>();
         for (BlockSpec block : model.blocks()) {
             for (StoredMatrix matrix : StoredMatrix.of(block.quantizable())) {
                 QuantScheme scheme = widths.of(matrix.name());
-                if (fits(matrix, scheme)) {
+                if (method.codes() && fits(matrix, scheme)) {
                     packed += packed(matrix, scheme);
+                    for (Linear part : matrix.parts()) {
+                        long own = Math.min(method.rank(), Math.min(part.rows(), part.columns()));
+                        packed += own * (part.rows() + part.columns()) * DType.F16.bytes();
+                    }
                     packedNames.add(matrix.name() + ".weight");
                 }
             }
@@ -57,7 +62,7 @@ record Sizes(long packed, long other, int quantizable) {
 
     private static boolean fits(StoredMatrix matrix, QuantScheme scheme) {
         return AwqPacking.fits(
-                Version.forBits(scheme.bits()), matrix.rows(), matrix.columns(), scheme.groupSizeFor(matrix.columns()));
+                scheme.version(), matrix.rows(), matrix.columns(), scheme.groupSizeFor(matrix.columns()));
     }
 
     private static long packed(StoredMatrix matrix, QuantScheme scheme) {

@@ -80,7 +80,7 @@ final class SensitivityStudy {
     private static List<Point> points(Workbench bench) {
         var points = new ArrayList<Point>();
         int group = bench.groupSizes().getFirst();
-        var scheme = new QuantScheme(4, group, false, Range.REFERENCE);
+        var scheme = new QuantScheme(4, group, false, Range.REFERENCE).packedDensely(); // all matrices, at any width
         for (BlockSpec spec : bench.model().blocks()) {
             for (StoredMatrix matrix : StoredMatrix.of(spec.quantizable())) {
                 String name = matrix.name().substring(matrix.name().lastIndexOf('.') + 1);
@@ -98,14 +98,14 @@ final class SensitivityStudy {
         for (double budget : BUDGETS) {
             points.add(mixed(budget, "RTN, mixed", MethodChoice.rtn(), scheme));
         }
-        for (double budget : List.of(2.5, 3.0, 3.5)) {
+        for (double budget : List.of(2.5, 3.0, 3.5, 4.0)) {
             points.add(mixed(budget, "AWQ, mixed", awq, scheme));
         }
         return points;
     }
 
     private static Point single(int bits, String label, MethodChoice method, QuantScheme scheme) {
-        var own = new QuantScheme(bits, scheme.groupSize(), scheme.symmetric(), scheme.range());
+        QuantScheme own = scheme.withBits(bits);
         return Point.of(Row.labels(Row.METHOD, label, "budget", bits), bench -> {
             Map<String, Estimate> numbers = bench.quality(bench.quantized(method, own));
             numbers.put(MEAN_BITS, new Estimate(bits, Double.NaN));
@@ -117,7 +117,8 @@ final class SensitivityStudy {
         return Point.of(Row.labels(Row.METHOD, label, "budget", budget), bench -> {
             List<Candidate> candidates = candidates(bench, scheme);
             var chosen = BitBudget.choose(candidates, budget);
-            QuantMethod mixture = new MixedBits(method.method().apply(bench.runner()), Widths.mixed(scheme, chosen));
+            QuantMethod mixture =
+                    new MixedBits(method.method().apply(bench.runner()), bench.runner(), Widths.mixed(scheme, chosen));
             Variant variant =
                     bench.changed(BlockChange.of(mixture, scheme), method.calibrated() ? bench.calibration() : null);
             Map<String, Estimate> numbers = bench.quality(variant);
@@ -144,7 +145,7 @@ final class SensitivityStudy {
                         if (spec.index() != of.index()) {
                             return Map.of();
                         }
-                        var block = new MixedBits(new Rtn(), Widths.mixed(scheme, one))
+                        var block = new MixedBits(new Rtn(), bench.runner(), Widths.mixed(scheme, one))
                                 .quantize(spec, weights.copy(), capture, scheme);
                         Map<String, Weight> coded = new LinkedHashMap<>();
                         matrix.parts().forEach(part -> {
