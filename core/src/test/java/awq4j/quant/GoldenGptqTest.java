@@ -14,6 +14,7 @@ import awq4j.weight.Weight;
 import awq4j.weight.WeightCodec;
 import java.lang.foreign.ValueLayout;
 import java.util.ArrayList;
+import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import org.jspecify.annotations.Nullable;
@@ -112,6 +113,12 @@ class GoldenGptqTest {
 
     static double perplexity(
             GoldenModel golden, QuantScheme scheme, Gptq.Settings settings, @Nullable QuantMethod before) {
+        return golden.perplexity(solved(golden, scheme, settings, before));
+    }
+
+    /** All blocks, each solved on what comes out of the solved ones before it. */
+    static List<QuantizedBlock> solved(
+            GoldenModel golden, QuantScheme scheme, Gptq.Settings settings, @Nullable QuantMethod before) {
         var runner = new BlockRunner(golden.backend, golden.spec);
         var gptq = Gptq.asReference(runner, settings, before);
         var blocks = new ArrayList<QuantizedBlock>();
@@ -124,7 +131,7 @@ class GoldenGptqTest {
             weights.take(block);
             hidden = runner.outputs(spec, weights, hidden, golden.calibration.length, golden.length());
         }
-        return golden.perplexity(blocks);
+        return blocks;
     }
 
     private static float[] floats(SafetensorsFile file, String name) {

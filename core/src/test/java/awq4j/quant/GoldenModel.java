@@ -14,6 +14,7 @@ import awq4j.model.StepBatch;
 import awq4j.model.StepBatch.Logits;
 import awq4j.model.Transformer;
 import awq4j.model.family.Families;
+import java.util.Arrays;
 import java.util.List;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.json.JsonMapper;
@@ -115,6 +116,23 @@ final class GoldenModel implements AutoCloseable {
             sum += losses / (window.length - 1);
         }
         return Math.exp(sum / evaluation.length);
+    }
+
+    /** Logits of the first tokens of the first evaluation window with some blocks quantized, [tokens, vocabulary]. */
+    float[] logits(List<QuantizedBlock> blocks, int tokens) {
+        return logits(Parameters.of(new Overlay(checkpoint, blocks)), tokens);
+    }
+
+    /** The same with other numbers. */
+    float[] logits(Parameters parameters, int tokens) {
+        var transformer = Transformer.open(backend, spec, checkpoint, parameters, tokens);
+        var out = transformer.forward(
+                StepBatch.of(Arrays.copyOf(evaluation[0], tokens), 0, Logits.ALL),
+                List.of(transformer.newSequence(KvPrecision.F32, tokens)),
+                awq4j.model.Taps.NONE);
+        float[] logits = new float[tokens * spec.vocabulary()];
+        backend.read(java.util.Objects.requireNonNull(out), logits);
+        return logits;
     }
 
     private double crossEntropy(float[] logits, int from, int target) {
