@@ -66,6 +66,9 @@ public enum GgufEncoder {
     /** Columns of a block; a row is a whole number of blocks. */
     public static final int COLUMNS = 32;
 
+    private static final int MAGNITUDE = 0x7fff_ffff;
+    private static final int INFINITE = 0x7f80_0000;
+
     private final int blockBytes;
 
     GgufEncoder(int blockBytes) {
@@ -93,14 +96,24 @@ public enum GgufEncoder {
         if (n % COLUMNS != 0) {
             throw new IllegalArgumentException(this + " needs values in multiples of " + COLUMNS + ", found " + n);
         }
+        int greatest = 0; // magnitudes are in the order of their bits, and the compiler makes vectors of this
         for (int i = at; i < at + n; i++) {
-            if (!Float.isFinite(x[i])) {
-                throw new IllegalArgumentException(this + " holds finite values, found " + x[i] + " at " + (i - at));
-            }
+            greatest = Math.max(greatest, Float.floatToRawIntBits(x[i]) & MAGNITUDE);
+        }
+        if (greatest >= INFINITE) {
+            throw notFinite(x, at, n);
         }
         for (int block = 0; block < n / COLUMNS; block++) {
             encodeBlock(x, at + block * COLUMNS, out, outAt + block * blockBytes);
         }
+    }
+
+    private IllegalArgumentException notFinite(float[] x, int at, int n) {
+        int i = at;
+        while (i + 1 < at + n && Float.isFinite(x[i])) {
+            i++;
+        }
+        return new IllegalArgumentException(this + " holds finite values, found " + x[i] + " at " + (i - at));
     }
 
     abstract void encodeBlock(float[] x, int at, byte[] out, int outAt);

@@ -54,17 +54,7 @@ public final class WeightCodec {
                 MemorySegment part = weight.values().asSlice(row * bytes, bytes);
                 new Tensor(dense.dtype(), Shape.of(columns), part).copyTo(0, out, at, columns);
             }
-            case Grouped grouped -> {
-                boolean biased = grouped.zeroPoint() == ZeroPoint.FLOAT;
-                for (int k = 0; k < columns; k++) {
-                    int g = k / grouped.groupSize();
-                    int code = code(weight, grouped, row, k);
-                    float scale = scale(weight, grouped, row, g);
-                    out[at + k] = biased
-                            ? Math.fma(scale, code, bias(weight, grouped, row, g))
-                            : scale * (code - zero(weight, grouped, row, g));
-                }
-            }
+            case Grouped grouped -> decodeGroups(weight, grouped, row, out, at);
             case GgufBlock blocks -> {
                 GgufType type = blocks.type();
                 var parts = new BlockParts(type);
@@ -75,6 +65,45 @@ public final class WeightCodec {
                 }
             }
         }
+    }
+
+    private static void decodeGroups(Weight weight, Grouped layout, int row, float[] out, int at) {
+        int columns = weight.columns();
+        byte[] codes = rowCodes(weight, layout, row);
+        boolean nibbles = layout.storageBits() == 4;
+        for (int g = 0, from = 0; from < columns; g++) {
+            int end = from + Math.min(layout.groupSize(), columns - from);
+            float scale = scale(weight, layout, row, g);
+            if (layout.zeroPoint() == ZeroPoint.FLOAT) {
+                float bias = bias(weight, layout, row, g);
+                for (int k = from; k < end; k++) {
+                    out[at + k] = Math.fma(scale, code(codes, nibbles, k), bias);
+                }
+            } else {
+                int zero = zero(weight, layout, row, g);
+                for (int k = from; k < end; k++) {
+                    out[at + k] = scale * (code(codes, nibbles, k) - zero);
+                }
+            }
+            from = end;
+        }
+    }
+
+    /** The codes of a row, as they are stored: in an array, where reading one takes a fraction of the time. */
+    public static byte[] rowCodes(Weight weight, Grouped layout, int row) {
+        byte[] codes = new byte[layout.rowBytes(weight.columns())];
+        MemorySegment.copy(weight.values(), ValueLayout.JAVA_BYTE, (long) row * codes.length, codes, 0, codes.length);
+        return codes;
+    }
+
+    /**
+     * The unsigned code of a column.
+     *
+     * @param codes of a row, see {@link #rowCodes}
+     * @param nibbles whether two of them share a byte, the even column's low
+     */
+    public static int code(byte[] codes, boolean nibbles, int column) {
+        return nibbles ? (codes[column >> 1] >>> ((column & 1) * 4)) & 15 : codes[column] & 0xff;
     }
 
     /** The unsigned code at a place; {@code column} is the stored one. */

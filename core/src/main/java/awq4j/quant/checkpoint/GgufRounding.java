@@ -87,6 +87,7 @@ record GgufRounding(GgmlType type) {
         /** Moves a row; false if a code has no place. */
         boolean row(int row) {
             int groups = weight.columns() / PlainBlocks.COLUMNS;
+            byte[] stored = WeightCodec.rowCodes(weight, from, row);
             for (int g = 0; g < groups; g++) {
                 int source = (int) ((long) g * PlainBlocks.COLUMNS / from.groupSize());
                 int place = row * groups + g;
@@ -100,7 +101,7 @@ record GgufRounding(GgmlType type) {
                 }
                 if (Float.isInfinite(scales[place])
                         || (biases.length > 0 && Float.isInfinite(biases[place]))
-                        || !codes(row, g, moved)) {
+                        || !codes(stored, row, g, moved)) {
                     return false;
                 }
             }
@@ -113,15 +114,16 @@ record GgufRounding(GgmlType type) {
                     : -WeightCodec.zero(weight, from, row, group) * WeightCodec.scale(weight, from, row, group);
         }
 
-        private boolean codes(int row, int group, int moved) {
+        private boolean codes(byte[] stored, int row, int group, int moved) {
             int most = (1 << to.bits()) - 1;
+            boolean nibbles = from.storageBits() == 4;
+            int at = row * to.rowBytes(weight.columns());
             for (int k = 0; k < PlainBlocks.COLUMNS; k++) {
                 int column = group * PlainBlocks.COLUMNS + k;
-                int code = WeightCodec.code(weight, from, row, column) + moved;
+                int code = WeightCodec.code(stored, nibbles, column) + moved;
                 if (code < 0 || code > most) {
                     return false;
                 }
-                int at = row * to.rowBytes(weight.columns());
                 if (to.storageBits() == 8) {
                     codes[at + column] = (byte) code;
                 } else {

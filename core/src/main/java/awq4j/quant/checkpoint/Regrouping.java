@@ -97,10 +97,11 @@ record Regrouping(int bits, int groupSize, boolean ordered, boolean biased, Shap
         IntStream.range(0, weight.rows()).parallel().forEach(row -> {
             float[] decoded = new float[weight.columns()];
             WeightCodec.decodeRow(weight, row, decoded);
+            short[] halves = new short[decoded.length];
             for (int k = 0; k < decoded.length; k++) {
-                long at = (long) row * decoded.length + k;
-                values.set(SHORT, at * Short.BYTES, Float.floatToFloat16(decoded[k]));
+                halves[k] = Float.floatToFloat16(decoded[k]);
             }
+            MemorySegment.copy(halves, 0, values, SHORT, (long) row * halves.length * Short.BYTES, halves.length);
         });
         return new Weight(weight.name(), weight.rows(), weight.columns(), new Dense(DType.F16), values, null, null);
     }
@@ -176,8 +177,9 @@ record Regrouping(int bits, int groupSize, boolean ordered, boolean biased, Shap
         }
         byte[] wide = new byte[Math.multiplyExact(weight.rows(), weight.columns())];
         IntStream.range(0, weight.rows()).parallel().forEach(row -> {
+            byte[] codes = WeightCodec.rowCodes(weight, from, row);
             for (int k = 0; k < weight.columns(); k++) {
-                wide[row * weight.columns() + k] = (byte) WeightCodec.code(weight, from, row, k);
+                wide[row * weight.columns() + k] = (byte) WeightCodec.code(codes, from.storageBits() == 4, k);
             }
         });
         return MemorySegment.ofArray(wide);
