@@ -74,10 +74,6 @@ final class BlockScales {
         return GroupScales.upperHalf(IntVector.fromMemorySegment(I, w, at, LE));
     }
 
-    private static FloatVector scaled(IntVector factors, FloatVector scale) {
-        return ((FloatVector) factors.convert(I2F, 0)).mul(scale);
-    }
-
     private static void middle(
             MemorySegment w,
             long at,
@@ -91,9 +87,15 @@ final class BlockScales {
             int outAt) {
         FloatVector total = FloatVector.fromArray(F, out, outAt);
         for (int b = 0; b < blocks; b++) {
+            FloatVector scale = IntVector.fromMemorySegment(I, w, at + (long) b * bytes, LE)
+                    .lanewise(VectorOperators.LSHL, 16)
+                    .lanewise(VectorOperators.ASHR, 3)
+                    .and(HalfFloats.BITS)
+                    .reinterpretAsFloats()
+                    .mul(HalfFloats.BIAS);
             total = FloatVector.fromMemorySegment(F, sums, from + b * B, LE)
                     .add(prepared[totals + b])
-                    .fma(scale(w, at + (long) b * bytes), total);
+                    .fma(scale, total);
         }
         total.intoArray(out, outAt);
     }
@@ -112,8 +114,18 @@ final class BlockScales {
         FloatVector total = FloatVector.fromArray(F, out, outAt);
         for (int b = 0; b < blocks; b++) {
             long place = at + (long) b * bytes;
-            total = FloatVector.fromMemorySegment(F, sums, from + b * B, LE).fma(scale(w, place), total);
-            total = FloatVector.broadcast(F, prepared[totals + b]).fma(least(w, place), total);
+            IntVector head = IntVector.fromMemorySegment(I, w, place, LE);
+            FloatVector scale = head.lanewise(VectorOperators.LSHL, 16)
+                    .lanewise(VectorOperators.ASHR, 3)
+                    .and(HalfFloats.BITS)
+                    .reinterpretAsFloats()
+                    .mul(HalfFloats.BIAS);
+            FloatVector least = head.lanewise(VectorOperators.ASHR, 3)
+                    .and(HalfFloats.BITS)
+                    .reinterpretAsFloats()
+                    .mul(HalfFloats.BIAS);
+            total = FloatVector.fromMemorySegment(F, sums, from + b * B, LE).fma(scale, total);
+            total = FloatVector.broadcast(F, prepared[totals + b]).fma(least, total);
         }
         total.intoArray(out, outAt);
     }
@@ -134,17 +146,31 @@ final class BlockScales {
         FloatVector less = FloatVector.zero(F);
         for (int i = 0; i < 4 * blocks; i++) { // in one loop: a sum that starts anew with each block would be boxed
             long place = at + (long) (i >> 2) * bytes;
-            FloatVector scale = scale(w, place);
-            FloatVector least = least(w, place);
+            IntVector head = IntVector.fromMemorySegment(I, w, place, LE);
+            FloatVector scale = head.lanewise(VectorOperators.LSHL, 16)
+                    .lanewise(VectorOperators.ASHR, 3)
+                    .and(HalfFloats.BITS)
+                    .reinterpretAsFloats()
+                    .mul(HalfFloats.BIAS);
+            FloatVector least = head.lanewise(VectorOperators.ASHR, 3)
+                    .and(HalfFloats.BITS)
+                    .reinterpretAsFloats()
+                    .mul(HalfFloats.BIAS);
             IntVector v = IntVector.fromMemorySegment(I, w, place + ((i & 3) + 1) * B, LE);
             long sum = from + i * (2 * B);
             int x = totals + 2 * i;
-            total = scaled(v.and(0xff), scale).fma(FloatVector.fromMemorySegment(F, sums, sum, LE), total);
-            less = scaled(v.lanewise(VectorOperators.LSHR, 8).and(0xff), least)
+            total = ((FloatVector) v.and(0xff).convert(I2F, 0))
+                    .mul(scale)
+                    .fma(FloatVector.fromMemorySegment(F, sums, sum, LE), total);
+            less = ((FloatVector) v.lanewise(VectorOperators.LSHR, 8).and(0xff).convert(I2F, 0))
+                    .mul(least)
                     .fma(FloatVector.broadcast(F, prepared[x]), less);
-            total = scaled(v.lanewise(VectorOperators.LSHR, 16).and(0xff), scale)
+            total = ((FloatVector)
+                            v.lanewise(VectorOperators.LSHR, 16).and(0xff).convert(I2F, 0))
+                    .mul(scale)
                     .fma(FloatVector.fromMemorySegment(F, sums, sum + B, LE), total);
-            less = scaled(v.lanewise(VectorOperators.LSHR, 24), least)
+            less = ((FloatVector) v.lanewise(VectorOperators.LSHR, 24).convert(I2F, 0))
+                    .mul(least)
                     .fma(FloatVector.broadcast(F, prepared[x + 1]), less);
         }
         total.sub(less).intoArray(out, outAt);
@@ -165,24 +191,35 @@ final class BlockScales {
         FloatVector total = FloatVector.fromArray(F, out, outAt);
         for (int i = 0; i < 4 * blocks; i++) {
             long place = at + (long) (i >> 2) * bytes;
-            FloatVector scale = scale(w, place);
+            FloatVector scale = IntVector.fromMemorySegment(I, w, place, LE)
+                    .lanewise(VectorOperators.LSHL, 16)
+                    .lanewise(VectorOperators.ASHR, 3)
+                    .and(HalfFloats.BITS)
+                    .reinterpretAsFloats()
+                    .mul(HalfFloats.BIAS);
             IntVector v = IntVector.fromMemorySegment(I, w, place + ((i & 3) + 1) * B, LE);
             long sum = from + i * (4 * B);
             int x = totals + 4 * i;
-            total = scaled(signed(v.lanewise(VectorOperators.LSHL, 24)), scale)
+            total = ((FloatVector) v.lanewise(VectorOperators.LSHL, 24)
+                            .lanewise(VectorOperators.ASHR, 24)
+                            .convert(I2F, 0))
+                    .mul(scale)
                     .fma(FloatVector.fromMemorySegment(F, sums, sum, LE).add(prepared[x]), total);
-            total = scaled(signed(v.lanewise(VectorOperators.LSHL, 16)), scale)
+            total = ((FloatVector) v.lanewise(VectorOperators.LSHL, 16)
+                            .lanewise(VectorOperators.ASHR, 24)
+                            .convert(I2F, 0))
+                    .mul(scale)
                     .fma(FloatVector.fromMemorySegment(F, sums, sum + B, LE).add(prepared[x + 1]), total);
-            total = scaled(signed(v.lanewise(VectorOperators.LSHL, 8)), scale)
+            total = ((FloatVector) v.lanewise(VectorOperators.LSHL, 8)
+                            .lanewise(VectorOperators.ASHR, 24)
+                            .convert(I2F, 0))
+                    .mul(scale)
                     .fma(FloatVector.fromMemorySegment(F, sums, sum + 2 * B, LE).add(prepared[x + 2]), total);
-            total = scaled(signed(v), scale)
+            total = ((FloatVector) v.lanewise(VectorOperators.ASHR, 24).convert(I2F, 0))
+                    .mul(scale)
                     .fma(FloatVector.fromMemorySegment(F, sums, sum + 3 * B, LE).add(prepared[x + 3]), total);
         }
         total.intoArray(out, outAt);
-    }
-
-    private static IntVector signed(IntVector upper) {
-        return upper.lanewise(VectorOperators.ASHR, 24);
     }
 
     /** A factor and a lift in a byte. */
@@ -201,15 +238,27 @@ final class BlockScales {
         FloatVector less = FloatVector.zero(F);
         for (int i = 0; i < 4 * blocks; i++) {
             long place = at + (long) (i >> 2) * bytes;
-            FloatVector scale = scale(w, place);
-            FloatVector least = least(w, place);
+            IntVector head = IntVector.fromMemorySegment(I, w, place, LE);
+            FloatVector scale = head.lanewise(VectorOperators.LSHL, 16)
+                    .lanewise(VectorOperators.ASHR, 3)
+                    .and(HalfFloats.BITS)
+                    .reinterpretAsFloats()
+                    .mul(HalfFloats.BIAS);
+            FloatVector least = head.lanewise(VectorOperators.ASHR, 3)
+                    .and(HalfFloats.BITS)
+                    .reinterpretAsFloats()
+                    .mul(HalfFloats.BIAS);
             IntVector v = IntVector.fromMemorySegment(I, w, place + ((i & 3) + 1) * B, LE);
             long sum = from + i * (4 * B);
             int x = totals + 4 * i;
             for (int g = 0; g < 4; g++) {
                 IntVector u = v.lanewise(VectorOperators.LSHR, 8 * g);
-                total = scaled(u.and(0xf), scale).fma(FloatVector.fromMemorySegment(F, sums, sum + g * B, LE), total);
-                less = scaled(u.lanewise(VectorOperators.LSHR, 4).and(0xf), least)
+                total = ((FloatVector) u.and(0xf).convert(I2F, 0))
+                        .mul(scale)
+                        .fma(FloatVector.fromMemorySegment(F, sums, sum + g * B, LE), total);
+                less = ((FloatVector)
+                                u.lanewise(VectorOperators.LSHR, 4).and(0xf).convert(I2F, 0))
+                        .mul(least)
                         .fma(FloatVector.broadcast(F, prepared[x + g]), less);
             }
         }

@@ -10,6 +10,10 @@ import jdk.incubator.vector.VectorSpecies;
 /**
  * What becomes of a group's sums: {@code out += scale * (sum - zero * activations)}, or {@code out += scale * sum + bias *
  * activations}, for a vector of rows.
+ *
+ * <p>Loops over groups call nothing that returns a vector, here and in {@link BlockScales}: HotSpot does not inline a
+ * callee that it has compiled by itself where its profile of the loop is still too young to tell that the call is
+ * frequent ("already compiled into a medium method"), and every vector that such a call returns is allocated.
  */
 final class GroupScales {
     private static final VectorSpecies<Float> F = Lanes.FLOATS;
@@ -90,13 +94,30 @@ final class GroupScales {
                 sum = sum.add(FloatVector.fromMemorySegment(F, sums, from + b * B, LE));
             }
             long place = at + (long) g * bytes;
+            IntVector head = IntVector.fromMemorySegment(I, w, place, LE);
             float shift = activations[activationsAt + g];
             if (biased) {
-                total = bias(w, place, halves).fma(FloatVector.broadcast(F, shift), total);
+                FloatVector bias = halves
+                        ? head.lanewise(VectorOperators.ASHR, 3)
+                                .and(HalfFloats.BITS)
+                                .reinterpretAsFloats()
+                                .mul(HalfFloats.BIAS)
+                        : FloatVector.fromMemorySegment(F, w, place + B, LE);
+                total = bias.fma(FloatVector.broadcast(F, shift), total);
             } else {
-                sum = zero(w, place, halves).fma(FloatVector.broadcast(F, -shift), sum);
+                FloatVector zero = halves
+                        ? (FloatVector) head.lanewise(VectorOperators.LSHR, 16).convert(VectorOperators.I2F, 0)
+                        : FloatVector.fromMemorySegment(F, w, place + B, LE);
+                sum = zero.fma(FloatVector.broadcast(F, -shift), sum);
             }
-            total = sum.fma(scale(w, place, order), total);
+            FloatVector scale = halves
+                    ? head.lanewise(VectorOperators.LSHL, 16)
+                            .lanewise(VectorOperators.ASHR, 3)
+                            .and(HalfFloats.BITS)
+                            .reinterpretAsFloats()
+                            .mul(HalfFloats.BIAS)
+                    : head.reinterpretAsFloats();
+            total = sum.fma(scale, total);
         }
         total.intoArray(out, outAt);
     }
@@ -136,12 +157,29 @@ final class GroupScales {
             float step = rounded[scalesAt + g];
             float shift = rounded[activationsAt + g];
             FloatVector codes = (FloatVector) sum.convert(VectorOperators.I2F, 0);
+            IntVector head = IntVector.fromMemorySegment(I, w, place, LE);
             if (biased) {
-                total = bias(w, place, halves).fma(FloatVector.broadcast(F, step * -shift), total);
+                FloatVector bias = halves
+                        ? head.lanewise(VectorOperators.ASHR, 3)
+                                .and(HalfFloats.BITS)
+                                .reinterpretAsFloats()
+                                .mul(HalfFloats.BIAS)
+                        : FloatVector.fromMemorySegment(F, w, place + B, LE);
+                total = bias.fma(FloatVector.broadcast(F, step * -shift), total);
             } else {
-                codes = zero(w, place, halves).fma(FloatVector.broadcast(F, shift), codes);
+                FloatVector zero = halves
+                        ? (FloatVector) head.lanewise(VectorOperators.LSHR, 16).convert(VectorOperators.I2F, 0)
+                        : FloatVector.fromMemorySegment(F, w, place + B, LE);
+                codes = zero.fma(FloatVector.broadcast(F, shift), codes);
             }
-            total = codes.mul(step).fma(scale(w, place, order), total);
+            FloatVector scale = halves
+                    ? head.lanewise(VectorOperators.LSHL, 16)
+                            .lanewise(VectorOperators.ASHR, 3)
+                            .and(HalfFloats.BITS)
+                            .reinterpretAsFloats()
+                            .mul(HalfFloats.BIAS)
+                    : head.reinterpretAsFloats();
+            total = codes.mul(step).fma(scale, total);
         }
         total.intoArray(out, outAt);
     }
