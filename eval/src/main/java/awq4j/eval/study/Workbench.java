@@ -49,6 +49,9 @@ public final class Workbench {
     /** {@link Variant#coded}. */
     public static final String CODED = "coded";
 
+    /** Share of the heap that logits of the original may fill; those that find no room are made again each time. */
+    private static final double REMEMBERED = 0.2;
+
     private final Backend backend;
     private final Checkpoint checkpoint;
     private final ModelSpec model;
@@ -77,7 +80,8 @@ public final class Workbench {
         model = Families.spec(checkpoint);
         runner = new BlockRunner(backend, model);
         plain = Transformer.open(backend, model, checkpoint, Transformer.DEFAULT_CHUNK);
-        original = predictor(plain);
+        long room = (long) (REMEMBERED * Runtime.getRuntime().maxMemory());
+        original = new RememberingPredictor(predictor(plain), room);
         text = windows(settings.text());
     }
 
