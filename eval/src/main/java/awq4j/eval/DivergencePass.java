@@ -4,14 +4,17 @@ import awq4j.eval.Logits.Comparison;
 import awq4j.eval.Windows.Piece;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.stream.IntStream;
 
 /** One pass of a reference and other models over a text, all at the same place. */
 final class DivergencePass {
+    /** Rows that a thread takes at a time. */
+    private static final int STRIPE = 32;
+
     private final Predictor reference;
     private final Windows text;
     private final int chunk;
     private final WindowMeans losses;
-    private final Logits.Reference row;
     private final List<Other> others;
 
     /** A model that is compared, and what was seen of it. */
@@ -28,7 +31,6 @@ final class DivergencePass {
         this.text = text;
         chunk = models.stream().mapToInt(Predictor::chunk).reduce(reference.chunk(), Math::min);
         losses = new WindowMeans(text);
-        row = new Logits.Reference(reference.vocabulary());
         others = models.stream()
                 .map(model -> new Other(model, new WindowMeans(text), new WindowMeans(text), new WindowMeans(text)))
                 .toList();
@@ -43,11 +45,7 @@ final class DivergencePass {
             for (Other other : others) {
                 otherLogits.add(other.model().next(piece.tokens()));
             }
-            for (int i = 0; i < piece.length(); i++) {
-                if (text.measures(piece, i)) {
-                    row(piece, i, logits, otherLogits);
-                }
-            }
+            compare(piece, logits, otherLogits);
             progress.at(
                     losses.done(),
                     text.predictions(),
@@ -57,15 +55,35 @@ final class DivergencePass {
         }
     }
 
-    private void row(Piece piece, int i, float[] logits, List<float[]> otherLogits) {
-        int offset = i * reference.vocabulary();
-        int target = offset + piece.targets()[i];
-        row.take(logits, offset);
-        losses.add(Logits.loss(row.logSumExp(), logits[target], piece, i));
-        for (int m = 0; m < others.size(); m++) {
-            float[] other = otherLogits.get(m);
-            Comparison compared = row.with(other);
-            others.get(m).see(compared, Logits.loss(compared.logSumExp(), other[target], piece, i));
+    /** Rows are compared side by side and counted in order, so that sums do not depend on threads. */
+    private void compare(Piece piece, float[] logits, List<float[]> otherLogits) {
+        int vocabulary = reference.vocabulary();
+        double[] sums = new double[piece.length()];
+        var compared = new Comparison[piece.length()][others.size()];
+        IntStream.range(0, Math.ceilDiv(piece.length(), STRIPE)).parallel().forEach(stripe -> {
+            var row = new Logits.Reference(vocabulary);
+            int end = Math.min(piece.length(), (stripe + 1) * STRIPE);
+            for (int i = stripe * STRIPE; i < end; i++) {
+                if (!text.measures(piece, i)) {
+                    continue;
+                }
+                row.take(logits, i * vocabulary);
+                sums[i] = row.logSumExp();
+                for (int m = 0; m < others.size(); m++) {
+                    compared[i][m] = row.with(otherLogits.get(m));
+                }
+            }
+        });
+        for (int i = 0; i < piece.length(); i++) {
+            if (!text.measures(piece, i)) {
+                continue;
+            }
+            int target = i * vocabulary + piece.targets()[i];
+            losses.add(Logits.loss(sums[i], logits[target], piece, i));
+            for (int m = 0; m < others.size(); m++) {
+                Comparison row = compared[i][m];
+                others.get(m).see(row, Logits.loss(row.logSumExp(), otherLogits.get(m)[target], piece, i));
+            }
         }
     }
 
