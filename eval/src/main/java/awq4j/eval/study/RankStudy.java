@@ -1,5 +1,6 @@
 package awq4j.eval.study;
 
+import awq4j.eval.Estimate;
 import awq4j.quant.Awq;
 import awq4j.quant.Gptq;
 import awq4j.quant.QuantMethod;
@@ -9,6 +10,7 @@ import awq4j.quant.Rtn;
 import awq4j.quant.WithLowRank;
 import awq4j.quant.WithLowRank.Weighting;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 
@@ -51,24 +53,39 @@ final class RankStudy {
         for (int group : bench.groupSizes()) {
             for (int bits : List.of(2, 3, 4)) {
                 var rtn = new Rtn();
+                points.add(new Point(
+                        Row.labels(Row.BITS, bits, Row.GROUP, group, RANK, 0), here -> plain(here, rtn, bits, group)));
                 for (Weighting weighting : Weighting.values()) {
-                    String label = switch (weighting) {
-                        case NONE -> "RTN, unweighted";
-                        case DIAGONAL -> "RTN, by diagonal";
-                        case GRAM -> "RTN, by Gram matrix";
-                    };
-                    series(points, bench, label, bits, group, rtn, weighting, RANKS);
+                    corrected(points, bench, label(weighting), bits, group, rtn, weighting, RANKS);
                 }
                 var awq = new Awq(bench.runner(), bench.settings().awq());
-                series(points, bench, "AWQ, by Gram matrix", bits, group, awq, Weighting.GRAM, FEW);
+                add(points, "AWQ, by Gram matrix", bits, group, awq, 0);
+                corrected(points, bench, "AWQ, by Gram matrix", bits, group, awq, Weighting.GRAM, FEW);
                 var gptq = new Gptq(bench.runner(), Gptq.Settings.DEFAULT);
-                series(points, bench, "GPTQ, by Gram matrix", bits, group, gptq, Weighting.GRAM, FEW);
+                add(points, "GPTQ, by Gram matrix", bits, group, gptq, 0);
+                corrected(points, bench, "GPTQ, by Gram matrix", bits, group, gptq, Weighting.GRAM, FEW);
             }
         }
         return points;
     }
 
-    private static void series(
+    private static String label(Weighting weighting) {
+        return switch (weighting) {
+            case NONE -> "RTN, unweighted";
+            case DIAGONAL -> "RTN, by diagonal";
+            case GRAM -> "RTN, by Gram matrix";
+        };
+    }
+
+    /** Nothing corrected: where the lines of all weightings begin. */
+    private static List<Row> plain(Workbench bench, QuantMethod rtn, int bits, int group) {
+        Map<String, Estimate> numbers = quality(bench, rtn, bits, group);
+        return Arrays.stream(Weighting.values())
+                .map(weighting -> new Row(Row.labels(Row.METHOD, label(weighting)), numbers))
+                .toList();
+    }
+
+    private static void corrected(
             List<Point> points,
             Workbench bench,
             String label,
@@ -77,7 +94,6 @@ final class RankStudy {
             QuantMethod base,
             Weighting weighting,
             List<Integer> ranks) {
-        add(points, label, bits, group, base, 0);
         for (int rank : ranks) {
             var settings = new WithLowRank.Settings(rank, weighting);
             add(points, label, bits, group, new WithLowRank(base, bench.runner(), settings), rank);
@@ -85,9 +101,13 @@ final class RankStudy {
     }
 
     private static void add(List<Point> points, String label, int bits, int group, QuantMethod method, int rank) {
-        var scheme = new QuantScheme(bits, group, false, Range.INCLUDE_ZERO);
         points.add(Point.of(
                 Row.labels(Row.METHOD, label, Row.BITS, bits, Row.GROUP, group, RANK, rank),
-                bench -> bench.quality(bench.changed(BlockChange.of(method, scheme), bench.calibration()))));
+                bench -> quality(bench, method, bits, group)));
+    }
+
+    private static Map<String, Estimate> quality(Workbench bench, QuantMethod method, int bits, int group) {
+        var scheme = new QuantScheme(bits, group, false, Range.INCLUDE_ZERO);
+        return bench.quality(bench.changed(BlockChange.of(method, scheme), bench.calibration()));
     }
 }

@@ -30,8 +30,8 @@ final class SensitivityStudy {
     private static final List<Integer> WIDTHS = List.of(2, 3, 4, 8);
     private static final List<Double> BUDGETS = List.of(2.5, 3.0, 3.5, 4.0, 5.0);
 
-    /** Windows that single matrices are measured on: their differences are the same tokens'. */
-    private static final int WINDOWS = 16;
+    /** Windows that single matrices are measured on: their divergences span decades, and are those of the same tokens. */
+    private static final int WINDOWS = 8;
 
     /** Sequences that outputs of blocks are compared on, as many tokens as {@code quantize --bits auto} takes. */
     private static final int TOKENS = 1024;
