@@ -18,9 +18,11 @@ public final class Divergence {
      * @param agreement share of predictions for which both hold the same token for the likeliest
      * @param a of the first model, on the same tokens
      * @param b of the second
+     * @param excess what a prediction costs the second more than the first, in nats: the logarithm of the ratio of their
+     *     perplexities. Its error is that of differences on the same tokens, far less than that of either perplexity
      */
     public record Result(
-            Estimate divergence, List<Double> windows, Estimate agreement, Perplexity.Result a, Perplexity.Result b) {
+            Estimate divergence, List<Double> windows, Estimate agreement, Perplexity.Result a, Perplexity.Result b, Estimate excess) {
         /** Copies the list. */
         public Result {
             windows = List.copyOf(windows);
@@ -42,6 +44,12 @@ public final class Divergence {
                 differences[i] = windows.get(i) - other.windows.get(i);
             }
             return Estimate.of(differences);
+        }
+
+        /** By how many percent the second perplexity is above the first. */
+        public Estimate rise() {
+            Estimate ratio = excess.exp();
+            return new Estimate(100 * (ratio.value() - 1), 100 * ratio.standardError());
         }
     }
 

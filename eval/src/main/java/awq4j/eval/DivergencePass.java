@@ -18,9 +18,19 @@ final class DivergencePass {
     private final List<Other> others;
 
     /** A model that is compared, and what was seen of it. */
-    private record Other(Predictor model, WindowMeans losses, WindowMeans divergences, WindowMeans agreements) {
-        void see(Comparison row, double loss) {
+    private record Other(
+            Predictor model,
+            WindowMeans losses,
+            WindowMeans divergences,
+            WindowMeans agreements,
+            WindowMeans excesses) {
+        Other(Predictor model, Windows text) {
+            this(model, new WindowMeans(text), new WindowMeans(text), new WindowMeans(text), new WindowMeans(text));
+        }
+
+        void see(Comparison row, double loss, double referenceLoss) {
             losses.add(loss);
+            excesses.add(loss - referenceLoss);
             divergences.add(row.divergence());
             agreements.add(row.sameLargest() ? 1 : 0);
         }
@@ -31,9 +41,7 @@ final class DivergencePass {
         this.text = text;
         chunk = models.stream().mapToInt(Predictor::chunk).reduce(reference.chunk(), Math::min);
         losses = new WindowMeans(text);
-        others = models.stream()
-                .map(model -> new Other(model, new WindowMeans(text), new WindowMeans(text), new WindowMeans(text)))
-                .toList();
+        others = models.stream().map(model -> new Other(model, text)).toList();
     }
 
     void window(int window, Progress progress) {
@@ -79,10 +87,11 @@ final class DivergencePass {
                 continue;
             }
             int target = i * vocabulary + piece.targets()[i];
-            losses.add(Logits.loss(sums[i], logits[target], piece, i));
+            double loss = Logits.loss(sums[i], logits[target], piece, i);
+            losses.add(loss);
             for (int m = 0; m < others.size(); m++) {
                 Comparison row = compared[i][m];
-                others.get(m).see(row, Logits.loss(row.logSumExp(), otherLogits.get(m)[target], piece, i));
+                others.get(m).see(row, Logits.loss(row.logSumExp(), otherLogits.get(m)[target], piece, i), loss);
             }
         }
     }
@@ -95,7 +104,8 @@ final class DivergencePass {
                         other.divergences().windows(),
                         other.agreements().estimate(),
                         a,
-                        Perplexity.Result.of(other.losses(), text)))
+                        Perplexity.Result.of(other.losses(), text),
+                        other.excesses().estimate()))
                 .toList();
     }
 }

@@ -82,6 +82,20 @@ class DivergenceTest {
     }
 
     @Test
+    void theExcessIsTheLogarithmOfTheRatioOfPerplexitiesAndItsErrorThatOfWindowsDifferences() {
+        var text = Windows.of(new int[] {0, 1, 2, 2, 0, 0, 1, 1}, 4);
+        var result = Divergence.measure(predictor(A), predictor(B), text, Progress.NONE);
+        // B differs after 0 only, where it has 1 for twice as likely as A and 0 for half as likely
+        double first = (Math.log(0.25) - Math.log(0.5)) / 3;
+        double second = (Math.log(0.5) - Math.log(0.25)) / 3 + (Math.log(0.25) - Math.log(0.5)) / 3;
+        assertThat(result.excess().value()).isCloseTo((first + second) / 2, within(ROUNDING));
+        assertThat(result.excess().standardError()).isCloseTo(Math.abs(first - second) / 2, within(ROUNDING));
+        double ratio =
+                result.b().perplexity().value() / result.a().perplexity().value();
+        assertThat(result.rise().value()).isCloseTo(100 * (ratio - 1), within(100 * ROUNDING));
+    }
+
+    @Test
     void aModelDoesNotDivergeFromItself() {
         var result = Divergence.measure(
                 predictor(A), predictor(A), Windows.of(new int[] {0, 1, 2, 2, 0, 0, 1, 1}, 4), Progress.NONE);

@@ -16,7 +16,6 @@ import java.util.Map;
 final class KvStudy {
     private static final String KV = "kv";
     private static final String CONTEXT = "context";
-    private static final String RISE = "rise";
     private static final String READ = "kv_bytes";
     private static final String POSITION = "kv_bytes_position";
 
@@ -25,13 +24,20 @@ final class KvStudy {
     static final Study STUDY = new Study(
             "kv",
             "Keys and values in fewer bits",
-            "What the model loses when keys and values are kept in float16, 8 and 4 bits, and what a token then reads.",
+            "What the model loses when keys and values are kept in FP16, 8 and 4 bits, and what a token then reads.",
             Map.of(
-                    KV, "keys and values",
-                    CONTEXT, "tokens of a window",
-                    RISE, "perplexity above float32, %",
-                    READ, "bytes of keys and values that a window's last token reads",
-                    POSITION, "bytes of an old position"),
+                    KV,
+                    "keys and values",
+                    CONTEXT,
+                    "tokens of a window",
+                    Workbench.KL,
+                    "KL to FP32, nats a token",
+                    Workbench.RISE,
+                    "perplexity above FP32, %",
+                    READ,
+                    "bytes of keys and values that the last token reads",
+                    POSITION,
+                    "bytes of an old position"),
             KvStudy::points,
             List.of(
                     View.line("Divergence and context", CONTEXT, Workbench.KL)
@@ -43,10 +49,13 @@ final class KvStudy {
                             .by(KV)
                             .panels(CONTEXT)
                             .logY()
-                            .note("Down and to the left is better."),
-                    View.bar("Bytes that the last token reads", CONTEXT, READ).by(KV),
-                    View.table("Loss", List.of(CONTEXT, KV), "", Workbench.PERPLEXITY, RISE, Workbench.KL),
-                    View.table("Memory", List.of(CONTEXT, KV), "", READ, POSITION)));
+                            .note(
+                                    "Down and to the left is better: fewer bytes for the last token of a window, less lost."),
+                    View.bar("Memory", CONTEXT, READ)
+                            .by(KV)
+                            .note("What attention reads for the last token of a window, in all blocks."),
+                    View.table("Loss", List.of(CONTEXT, KV), "", Workbench.PERPLEXITY, Workbench.RISE, Workbench.KL),
+                    View.table("Memory in numbers", List.of(CONTEXT, KV), "", READ, POSITION)));
 
     private KvStudy() {}
 
@@ -73,15 +82,14 @@ final class KvStudy {
         var rows = new ArrayList<Row>();
         var exact = new LinkedHashMap<String, Estimate>();
         exact.put(Workbench.PERPLEXITY, results.getFirst().a().perplexity());
-        exact.put(RISE, number(0));
+        exact.put(Workbench.RISE, number(0));
         exact.put(Workbench.KL, number(0));
         rows.add(row(bench, KvPrecision.F32, size, exact));
         for (int i = 0; i < ROUNDED.size(); i++) {
             Divergence.Result result = results.get(i);
             var numbers = new LinkedHashMap<String, Estimate>();
             numbers.put(Workbench.PERPLEXITY, result.b().perplexity());
-            double before = result.a().perplexity().value();
-            numbers.put(RISE, number(100 * (result.b().perplexity().value() / before - 1)));
+            numbers.put(Workbench.RISE, result.rise());
             numbers.put(Workbench.KL, result.divergence());
             numbers.put(Workbench.AGREEMENT, result.agreement());
             rows.add(row(bench, ROUNDED.get(i), size, numbers));

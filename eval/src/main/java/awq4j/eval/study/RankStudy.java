@@ -41,6 +41,11 @@ final class RankStudy {
                             .note("Down and to the left is better: what the same bytes would bring elsewhere."),
                     View.table("Divergence", List.of(Row.METHOD, Row.BITS, Row.GROUP), RANK, Workbench.KL),
                     View.table("Perplexity", List.of(Row.METHOD, Row.BITS, Row.GROUP), RANK, Workbench.PERPLEXITY),
+                    View.table(
+                                    "Perplexity above FP16, %",
+                                    List.of(Row.METHOD, Row.BITS, Row.GROUP), RANK, Workbench.RISE)
+                            .except(Row.METHOD, "FP16")
+                            .note("Its error is of the difference on the same tokens."),
                     View.table("Bytes", List.of(Row.METHOD, Row.BITS, Row.GROUP), RANK, Workbench.BYTES)));
 
     private RankStudy() {}

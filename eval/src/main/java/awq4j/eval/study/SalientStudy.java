@@ -31,26 +31,24 @@ final class SalientStudy {
                             .panels(Row.BITS)
                             .logY()
                             .note("Lower is better. If activations tell which channels matter, their line falls and the"
-                                    + " others stay."),
+                                    + " others stay. At random: the mean of " + DRAWS + " draws."),
                     View.table("Divergence", List.of(CHOSEN, Row.BITS, Row.GROUP), KEPT, Workbench.KL),
                     View.table("Perplexity", List.of(CHOSEN, Row.BITS, Row.GROUP), KEPT, Workbench.PERPLEXITY),
+                    View.table("Perplexity above FP16, %", List.of(CHOSEN, Row.BITS, Row.GROUP), KEPT, Workbench.RISE)
+                            .except(CHOSEN, "all")
+                            .note("Its error is of the difference on the same tokens."),
                     View.table("Bytes", List.of(CHOSEN, Row.BITS, Row.GROUP), KEPT, Workbench.BYTES)
                             .note("With the kept columns beside the codes, and their numbers.")));
 
     private SalientStudy() {}
 
-    /** A way to choose. */
-    private record Choice(String label, Salience salience, long seed) {}
+    /** A way to choose, drawn so many times. */
+    private record Choice(String label, Salience salience, int draws) {}
 
-    private static List<Choice> choices() {
-        var choices = new ArrayList<Choice>();
-        choices.add(new Choice("by activation", Salience.ACTIVATION, 0));
-        choices.add(new Choice("by weight", Salience.WEIGHT, 0));
-        for (int draw = 1; draw <= DRAWS; draw++) {
-            choices.add(new Choice("at random, draw " + draw, Salience.RANDOM, draw));
-        }
-        return choices;
-    }
+    private static final List<Choice> CHOICES = List.of(
+            new Choice("by activation", Salience.ACTIVATION, 1),
+            new Choice("by weight", Salience.WEIGHT, 1),
+            new Choice("at random", Salience.RANDOM, DRAWS));
 
     private static List<Point> points(Workbench bench) {
         var points = new ArrayList<Point>();
@@ -62,9 +60,8 @@ final class SalientStudy {
                 var scheme = new QuantScheme(bits, group, false, Range.REFERENCE);
                 points.add(new Point(
                         Row.labels(KEPT, "0 %", Row.BITS, bits, Row.GROUP, group), here -> plain(here, scheme)));
-                for (Choice choice : choices()) {
+                for (Choice choice : CHOICES) {
                     for (double share : SHARES) {
-                        var settings = new SalientMixing.Settings(share, choice.salience(), choice.seed());
                         points.add(Point.of(
                                 Row.labels(
                                         CHOSEN,
@@ -75,7 +72,7 @@ final class SalientStudy {
                                         bits,
                                         Row.GROUP,
                                         group),
-                                here -> mixed(here, settings, scheme)));
+                                here -> mixed(here, choice, share, scheme)));
                     }
                 }
             }
@@ -86,9 +83,35 @@ final class SalientStudy {
     /** Nothing kept: where every line begins. */
     private static List<Row> plain(Workbench bench, QuantScheme scheme) {
         Map<String, Estimate> numbers = bench.quality(bench.quantized(MethodChoice.rtn(), scheme));
-        return choices().stream()
+        return CHOICES.stream()
                 .map(choice -> new Row(Row.labels(CHOSEN, choice.label()), numbers))
                 .toList();
+    }
+
+    private static Map<String, Estimate> mixed(Workbench bench, Choice choice, double share, QuantScheme scheme) {
+        var draws = new ArrayList<Map<String, Estimate>>();
+        for (int draw = 1; draw <= choice.draws(); draw++) {
+            draws.add(mixed(bench, new SalientMixing.Settings(share, choice.salience(), draw), scheme));
+        }
+        var means = new LinkedHashMap<String, Estimate>();
+        draws.getFirst()
+                .keySet()
+                .forEach(key -> means.put(
+                        key,
+                        mean(draws.stream().map(numbers -> numbers.get(key)).toList())));
+        return means;
+    }
+
+    /** Of draws that were measured on the same text: its error is theirs all, and does not become less by more of them. */
+    private static Estimate mean(List<Estimate> draws) {
+        int n = draws.size();
+        double mean = draws.stream().mapToDouble(Estimate::value).average().orElseThrow();
+        double text =
+                draws.stream().mapToDouble(Estimate::standardError).average().orElseThrow();
+        double spread = draws.stream()
+                .mapToDouble(draw -> (draw.value() - mean) * (draw.value() - mean))
+                .sum();
+        return new Estimate(mean, n < 2 ? text : Math.hypot(text, Math.sqrt(spread / (n - 1) / n)));
     }
 
     private static Map<String, Estimate> mixed(Workbench bench, SalientMixing.Settings settings, QuantScheme scheme) {

@@ -43,7 +43,13 @@ final class ScaleStudy {
                             .logY()
                             .note("Lower is better. A factor makes the error of the salient channels smaller, until it"
                                     + " widens the steps of the groups they share."),
-                    View.table("Quality", List.of(Row.BITS, Row.GROUP, FACTOR), "", Workbench.PERPLEXITY, Workbench.KL),
+                    View.table(
+                            "Quality",
+                            List.of(Row.BITS, Row.GROUP, FACTOR),
+                            "",
+                            Workbench.PERPLEXITY,
+                            Workbench.RISE,
+                            Workbench.KL),
                     View.table("Steps", List.of(Row.BITS, Row.GROUP, FACTOR), "", CHANGED, STEP, ERROR)
                             .note("Means over the groups that hold a scaled channel. The expected error of a weight is"
                                     + " proportional to its group's step, and to 1 over its factor."),

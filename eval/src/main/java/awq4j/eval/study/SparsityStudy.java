@@ -55,6 +55,11 @@ final class SparsityStudy {
                                             + " awq4j stores zeros as codes like any other."),
                     View.table("Divergence", List.of(Row.METHOD, Row.BITS, Row.GROUP), ZEROS, Workbench.KL),
                     View.table("Perplexity", List.of(Row.METHOD, Row.BITS, Row.GROUP), ZEROS, Workbench.PERPLEXITY),
+                    View.table(
+                                    "Perplexity above FP16, %",
+                                    List.of(Row.METHOD, Row.BITS, Row.GROUP), ZEROS, Workbench.RISE)
+                            .except(Row.METHOD, "FP16")
+                            .note("Its error is of the difference on the same tokens."),
                     View.table("Bytes", List.of(Row.METHOD, Row.BITS, Row.GROUP), ZEROS, PACKED)));
 
     private SparsityStudy() {}

@@ -37,6 +37,7 @@ public record Study(
         var words = new LinkedHashMap<String, String>();
         words.put(Workbench.KL, "KL to FP16, nats a token");
         words.put(Workbench.PERPLEXITY, "perplexity");
+        words.put(Workbench.RISE, "perplexity above FP16, %");
         words.put(Workbench.AGREEMENT, "same likeliest token, share");
         words.put(Workbench.BYTES, "bytes of weights");
         words.put(Workbench.CODED, "share of the blocks in codes");

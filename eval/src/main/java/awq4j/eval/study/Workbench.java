@@ -40,6 +40,9 @@ public final class Workbench {
     /** Of the text. */
     public static final String PERPLEXITY = "perplexity";
 
+    /** By how many percent the perplexity is above that of the model at full precision; its error is of the difference. */
+    public static final String RISE = "rise";
+
     /** Share of tokens for which the likeliest successor is that of the model at full precision. */
     public static final String AGREEMENT = "agreement";
 
@@ -51,6 +54,9 @@ public final class Workbench {
 
     /** Share of the heap that logits of the original may fill; those that find no room are made again each time. */
     private static final double REMEMBERED = 0.2;
+
+    /** The same of others, while a point is measured. */
+    private static final double REMEMBERED_TOO = 0.05;
 
     private final Backend backend;
     private final Checkpoint checkpoint;
@@ -80,8 +86,7 @@ public final class Workbench {
         model = Families.spec(checkpoint);
         runner = new BlockRunner(backend, model);
         plain = Transformer.open(backend, model, checkpoint, Transformer.DEFAULT_CHUNK);
-        long room = (long) (REMEMBERED * Runtime.getRuntime().maxMemory());
-        original = new RememberingPredictor(predictor(plain), room);
+        original = remembering(predictor(plain), REMEMBERED);
         text = windows(settings.text());
     }
 
@@ -123,6 +128,16 @@ public final class Workbench {
     /** The model at full precision. */
     public Predictor original() {
         return original;
+    }
+
+    /** A predictor that is asked for the same text again soon. */
+    static Predictor remembering(Predictor predictor) {
+        return remembering(predictor, REMEMBERED_TOO);
+    }
+
+    private static Predictor remembering(Predictor predictor, double share) {
+        return new RememberingPredictor(
+                predictor, (long) (share * Runtime.getRuntime().maxMemory()));
     }
 
     /** The model at full precision with keys and values kept otherwise. */
@@ -216,7 +231,7 @@ public final class Workbench {
         return new TransformerPredictor(transformer, KvPrecision.F32);
     }
 
-    /** How a variant does on the text of the settings: {@link #KL}, {@link #PERPLEXITY}, {@link #AGREEMENT}, {@link #BYTES}, {@link #CODED}. */
+    /** How a variant does on the text of the settings: {@link #KL}, {@link #PERPLEXITY}, {@link #RISE}, {@link #AGREEMENT}, {@link #BYTES}, {@link #CODED}. */
     public Map<String, Estimate> quality(Variant variant) {
         return quality(variant, text);
     }
@@ -229,13 +244,14 @@ public final class Workbench {
         return numbers;
     }
 
-    /** How anything that predicts does: {@link #KL}, {@link #PERPLEXITY}, {@link #AGREEMENT}. */
+    /** How anything that predicts does: {@link #KL}, {@link #PERPLEXITY}, {@link #RISE}, {@link #AGREEMENT}. */
     public Map<String, Estimate> quality(Predictor predictor, Windows on) {
         Divergence.Result result =
                 Divergence.measure(original, predictor, on, (done, all, soFar) -> watch.step("measuring", done, all));
         var numbers = new LinkedHashMap<String, Estimate>();
         numbers.put(KL, result.divergence());
         numbers.put(PERPLEXITY, result.b().perplexity());
+        numbers.put(RISE, result.rise());
         numbers.put(AGREEMENT, result.agreement());
         return numbers;
     }
@@ -252,6 +268,7 @@ public final class Workbench {
         var numbers = new LinkedHashMap<String, Estimate>();
         numbers.put(KL, new Estimate(0, Double.NaN));
         numbers.put(PERPLEXITY, result.perplexity());
+        numbers.put(RISE, new Estimate(0, Double.NaN));
         numbers.put(AGREEMENT, new Estimate(1, Double.NaN));
         numbers.put(BYTES, new Estimate(2.0 * ParameterCount.of(model).total(), Double.NaN));
         numbers.put(CODED, new Estimate(0, Double.NaN));
