@@ -70,7 +70,7 @@ final class SimulatedRounding {
             float[] plain = WeightCodec.decode(codes);
             float[] inputs = capture.input(linear.name());
             if (error == null || measured == null || !capture.sameInput(linear, measured)) {
-                error = OutputError.ofGram(backend, Gram.of(inputs, columns), columns, capture.seen(linear));
+                error = OutputError.of(backend, capture.statistics(backend, linear));
                 measured = linear;
             }
             double before = error.meanSquare(original, plain);

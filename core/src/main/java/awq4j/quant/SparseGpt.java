@@ -9,6 +9,7 @@ import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
@@ -206,7 +207,8 @@ public final class SparseGpt implements QuantMethod {
                         "pruned by magnitude: its expert saw " + seen + " calibration tokens, SparseGPT takes "
                                 + settings.expertTokens());
             }
-            float[] gram = Gram.of(capture.input(linear.name()), columns);
+            var inputs = InputStatistics.of(runner.backend(), capture.input(linear.name()), columns);
+            float[] gram = Objects.requireNonNull(inputs.gram());
             OutputError error = OutputError.ofGram(runner.backend(), gram, columns, seen);
             GptqFactor factor = GptqFactor.of(gram, columns, null, settings.damping(), false);
             if (factor == null) {

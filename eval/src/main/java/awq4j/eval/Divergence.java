@@ -22,7 +22,12 @@ public final class Divergence {
      *     perplexities. Its error is that of differences on the same tokens, far less than that of either perplexity
      */
     public record Result(
-            Estimate divergence, List<Double> windows, Estimate agreement, Perplexity.Result a, Perplexity.Result b, Estimate excess) {
+            Estimate divergence,
+            List<Double> windows,
+            Estimate agreement,
+            Perplexity.Result a,
+            Perplexity.Result b,
+            Estimate excess) {
         /** Copies the list. */
         public Result {
             windows = List.copyOf(windows);

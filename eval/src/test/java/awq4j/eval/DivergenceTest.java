@@ -90,8 +90,7 @@ class DivergenceTest {
         double second = (Math.log(0.5) - Math.log(0.25)) / 3 + (Math.log(0.25) - Math.log(0.5)) / 3;
         assertThat(result.excess().value()).isCloseTo((first + second) / 2, within(ROUNDING));
         assertThat(result.excess().standardError()).isCloseTo(Math.abs(first - second) / 2, within(ROUNDING));
-        double ratio =
-                result.b().perplexity().value() / result.a().perplexity().value();
+        double ratio = result.b().perplexity().value() / result.a().perplexity().value();
         assertThat(result.rise().value()).isCloseTo(100 * (ratio - 1), within(100 * ROUNDING));
     }
 

@@ -26,6 +26,31 @@ public interface BlockChange {
         return false;
     }
 
+    /** Whether it looks at the sums of what a block's linears saw, which are then counted once for all that do. */
+    default boolean counts() {
+        return false;
+    }
+
+    /** The same change, given the sums of what a block's linears saw. */
+    static BlockChange counting(BlockChange change) {
+        return new BlockChange() {
+            @Override
+            public Map<String, Weight> apply(BlockSpec spec, BlockWeights weights, BlockCapture capture) {
+                return change.apply(spec, weights, capture);
+            }
+
+            @Override
+            public boolean seesChanged() {
+                return change.seesChanged();
+            }
+
+            @Override
+            public boolean counts() {
+                return true;
+            }
+        };
+    }
+
     /** What a method of quantization does. */
     static BlockChange of(QuantMethod method, QuantScheme scheme) {
         return new BlockChange() {

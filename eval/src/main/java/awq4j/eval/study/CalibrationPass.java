@@ -4,12 +4,14 @@ import awq4j.format.Checkpoint;
 import awq4j.kernel.Backend;
 import awq4j.kernel.Buffer;
 import awq4j.model.BlockSpec;
+import awq4j.model.Linear;
 import awq4j.model.ModelSpec;
 import awq4j.model.Parameters;
 import awq4j.model.PlacedEmbedding;
 import awq4j.quant.BlockCapture;
 import awq4j.quant.BlockRunner;
 import awq4j.quant.BlockWeights;
+import awq4j.quant.InputStatistics;
 import awq4j.quant.calibration.Calibration;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -66,6 +68,45 @@ public final class CalibrationPass {
             captures.put(block, captured.capture());
         }
         return captured.capture();
+    }
+
+    /**
+     * The same, and with the sums of its inputs: counted once for all that ask for them, if memory allows. Nothing may be
+     * done to Gram matrices in place.
+     */
+    BlockCapture counted(int block) {
+        BlockCapture capture = capture(block);
+        if (!captures.containsKey(block) || !capture.statistics().isEmpty()) {
+            return capture;
+        }
+        var statistics = new HashMap<String, InputStatistics>();
+        long bytes = 0;
+        Linear before = null;
+        for (Linear linear : model.blocks().get(block).linears()) {
+            if (!capture.inputs().containsKey(linear.name()) || capture.seen(linear) == 0) {
+                continue;
+            }
+            InputStatistics known = before == null ? null : statistics.get(before.name());
+            if (known == null || before == null || !capture.sameInput(linear, before)) {
+                bytes += (long) Float.BYTES * linear.columns() * linear.columns();
+                if (held + bytes > MEMORY * Runtime.getRuntime().maxMemory()) {
+                    return capture;
+                }
+                known = capture.statistics(backend, linear);
+            }
+            statistics.put(linear.name(), known);
+            before = linear;
+        }
+        var counted = new BlockCapture(
+                capture.sequences(),
+                capture.length(),
+                capture.inputs(),
+                capture.picked(),
+                statistics,
+                capture.hidden());
+        held += bytes;
+        captures.put(block, counted);
+        return counted;
     }
 
     /** What flows into a block at full precision, [tokens, hidden]; not to be changed. */

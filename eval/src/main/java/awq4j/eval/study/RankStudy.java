@@ -113,6 +113,6 @@ final class RankStudy {
 
     private static Map<String, Estimate> quality(Workbench bench, QuantMethod method, int bits, int group) {
         var scheme = new QuantScheme(bits, group, false, Range.INCLUDE_ZERO);
-        return bench.quality(bench.changed(BlockChange.of(method, scheme), bench.calibration()));
+        return bench.quality(bench.changed(BlockChange.counting(BlockChange.of(method, scheme)), bench.calibration()));
     }
 }

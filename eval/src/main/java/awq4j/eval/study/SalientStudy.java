@@ -118,14 +118,12 @@ final class SalientStudy {
         long bytes = bench.quantized(MethodChoice.rtn(), scheme).sizeBytes();
         BlockChange mixing = BlockChange.of(new SalientMixing(bench.runner(), settings), scheme);
         long[] extra = {0};
-        Variant variant = bench.changed(
-                (spec, weights, capture) -> {
-                    var linears = mixing.apply(spec, weights, capture);
-                    linears.values()
-                            .forEach(weight -> extra[0] += settings.extraBytes(weight.rows(), weight.columns()));
-                    return linears;
-                },
-                bench.calibration());
+        BlockChange counting = BlockChange.counting((spec, weights, capture) -> {
+            var linears = mixing.apply(spec, weights, capture);
+            linears.values().forEach(weight -> extra[0] += settings.extraBytes(weight.rows(), weight.columns()));
+            return linears;
+        });
+        Variant variant = bench.changed(counting, bench.calibration());
         var numbers = new LinkedHashMap<>(bench.quality(variant));
         numbers.remove(Workbench.CODED); // what is measured lies in floats
         numbers.put(Workbench.BYTES, new Estimate(bytes + extra[0], Double.NaN));

@@ -75,8 +75,8 @@ final class ScaleStudy {
     private static Map<String, Estimate> measure(
             Workbench bench, SalientScaling.Settings settings, QuantScheme scheme) {
         var method = new SalientScaling(bench.runner(), settings);
-        var numbers =
-                new LinkedHashMap<>(bench.quality(bench.changed(BlockChange.of(method, scheme), bench.calibration())));
+        var numbers = new LinkedHashMap<>(bench.quality(
+                bench.changed(BlockChange.counting(BlockChange.of(method, scheme)), bench.calibration())));
         // where scales can be folded they cost nothing
         long bytes = bench.quantized(MethodChoice.rtn(), scheme).sizeBytes();
         numbers.remove(Workbench.CODED); // what is measured lies in floats

@@ -209,7 +209,7 @@ public final class Workbench {
                         ? with.capture(0)
                         : with.captured(spec, weights, hidden).capture();
             } else if (with != null) {
-                capture = with.capture(spec.index());
+                capture = change.counts() ? with.counted(spec.index()) : with.capture(spec.index());
             }
             Map<String, Weight> coded = change.apply(spec, weights, capture);
             variant.add(spec, weights, coded);
