@@ -205,7 +205,7 @@ final class AdaptiveBlock {
                     && changed.contains(linear)
                     && ClipSearch.wanted(spec, linear)
                     && roundable(linear)) {
-                prepared = prepared == null ? new ClipSearch(quantizer, seen, scale(input)) : prepared;
+                prepared = prepared == null ? new ClipSearch(backend, quantizer, seen, scale(input)) : prepared;
                 clips.put(
                         linear.name(),
                         prepared.search(linear.rows(), weights.values(linear.name()))

@@ -20,7 +20,7 @@ public final class Awq implements QuantMethod {
     private static final double TRIED = 0.5;
 
     /** Rows on which it is decided, on average, which scale has the least sum of losses. */
-    private static final double RACED = 2.0 * RowRace.FIRST;
+    private static final double RACED = 3.0 * RowRace.FIRST;
 
     private final BlockRunner runner;
     private final Settings settings;

@@ -226,8 +226,10 @@ final class AwqBlock {
             if (search == null || searched == null || !capture.sameInput(linear, searched)) {
                 float[] scale = columnScales.get(linear.name());
                 search = settings.objective() == Objective.GRAM
-                        ? new ClipSearch(quantizer, capture.statistics(runner.backend(), linear), scale)
-                        : new ClipSearch(quantizer, capture.input(linear.name()), linear.columns(), scale);
+                        ? new ClipSearch(
+                                runner.backend(), quantizer, capture.statistics(runner.backend(), linear), scale)
+                        : new ClipSearch(
+                                runner.backend(), quantizer, capture.input(linear.name()), linear.columns(), scale);
                 searched = linear;
             }
             clips.put(linear.name(), search.search(linear.rows(), weights.values(linear.name())));

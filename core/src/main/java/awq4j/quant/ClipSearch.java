@@ -1,8 +1,11 @@
 package awq4j.quant;
 
+import awq4j.kernel.Backend;
+import awq4j.kernel.Buffer;
+import awq4j.kernel.PlacedWeight;
 import awq4j.model.BlockSpec;
 import awq4j.model.Linear;
-import java.util.Arrays;
+import awq4j.weight.Weight;
 import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
 
@@ -19,10 +22,14 @@ final class ClipSearch {
     static final int STEPS = 10;
     private static final double GRID = 20;
 
+    /** Rows whose candidates are multiplied at once: enough for fast products, few enough for the second-level cache. */
+    private static final int ROWS = 100;
+
+    private final Backend backend;
     private final Quantizer quantizer;
     private final int columns;
     private final int groupSize;
-    private final float[][] grams;
+    private final PlacedWeight[] grams;
 
     /**
      * What was found for a matrix.
@@ -33,12 +40,14 @@ final class ClipSearch {
     record Clips(float[] largest, float[] errors) {}
 
     /**
-     * Prepares a search for all linears that share an input.
+     * Prepares a search for all linears that share an input. For one caller at a time.
      *
+     * @param backend where products are computed
      * @param inputs [tokens, columns]; not modified
      * @param scale what the inputs are divided by, [columns]; null for nothing
      */
-    ClipSearch(Quantizer quantizer, float[] inputs, int columns, float @Nullable [] scale) {
+    ClipSearch(Backend backend, Quantizer quantizer, float[] inputs, int columns, float @Nullable [] scale) {
+        this.backend = backend;
         this.quantizer = quantizer;
         this.columns = columns;
         this.groupSize = quantizer.scheme().groupSizeFor(columns);
@@ -52,31 +61,35 @@ final class ClipSearch {
         if (scale != null) {
             Folding.divideColumns(sample, scale);
         }
-        this.grams = new float[(columns + groupSize - 1) / groupSize][];
-        IntStream.range(0, grams.length).parallel().forEach(g -> grams[g] = gram(sample, count, g));
+        var matrices = new float[Math.ceilDiv(columns, groupSize)][];
+        IntStream.range(0, matrices.length).parallel().forEach(g -> matrices[g] = gram(sample, count, g));
+        this.grams = place(matrices);
     }
 
     /** The same over all tokens that were counted: the errors of groups need no more than the Gram matrix. */
-    ClipSearch(Quantizer quantizer, InputStatistics inputs, float @Nullable [] scale) {
+    ClipSearch(Backend backend, Quantizer quantizer, InputStatistics inputs, float @Nullable [] scale) {
+        this.backend = backend;
         this.quantizer = quantizer;
         this.columns = inputs.columns();
         this.groupSize = quantizer.scheme().groupSizeFor(columns);
-        this.grams = new float[(columns + groupSize - 1) / groupSize][];
+        var matrices = new float[Math.ceilDiv(columns, groupSize)][];
         float[] gram = inputs.gram();
         double[] squares = inputs.squares();
-        IntStream.range(0, grams.length).parallel().forEach(g -> {
+        IntStream.range(0, matrices.length).parallel().forEach(g -> {
             int size = size(g);
-            grams[g] = new float[size * size];
+            float[] own = new float[size * size];
             for (int i = 0; i < size; i++) {
                 for (int j = 0; j < size; j++) {
                     int row = g * groupSize + i;
                     int column = g * groupSize + j;
                     double sum = gram != null ? gram[row * columns + column] : i == j ? squares[row] : 0;
                     double divisor = scale == null ? 1 : (double) scale[row] * scale[column];
-                    grams[g][i * size + j] = (float) (sum / divisor / inputs.tokens());
+                    own[i * size + j] = (float) (sum / divisor / inputs.tokens());
                 }
             }
+            matrices[g] = own;
         });
+        this.grams = place(matrices);
     }
 
     /**
@@ -112,75 +125,85 @@ final class ClipSearch {
         return gram;
     }
 
+    /** Gram matrices, which are their own transposes, as what differences are multiplied with. */
+    private PlacedWeight[] place(float[][] matrices) {
+        var placed = new PlacedWeight[matrices.length];
+        for (int g = 0; g < placed.length; g++) {
+            placed[g] = backend.place(Weight.ofFloats("Gram matrix", size(g), size(g), matrices[g]));
+        }
+        return placed;
+    }
+
     /** Searches all groups of a matrix [rows, columns]. */
     Clips search(int rows, float[] values) {
         int groups = grams.length;
-        float[] largest = new float[rows * groups];
-        float[] errors = new float[rows * groups];
-        IntStream.range(0, rows).parallel().forEach(row -> {
-            var bench = new Bench();
+        var clips = new Clips(new float[rows * groups], new float[rows * groups]);
+        var bench = new Bench();
+        for (int first = 0; first < rows; first += ROWS) {
             for (int g = 0; g < groups; g++) {
-                int at = row * groups + g;
-                errors[at] = bench.search(values, row * columns + g * groupSize, size(g), grams[g]);
-                largest[at] = bench.kept;
+                bench.search(values, first, Math.min(ROWS, rows - first), g, clips);
             }
-        });
-        return new Clips(largest, errors);
+        }
+        return clips;
     }
 
-    /** Room to try all candidates of one group side by side. */
+    /** Room to try all candidates of a group of some rows side by side. */
     private final class Bench {
-        private final float[] differences = new float[STEPS * groupSize];
-        private final float[] products = new float[STEPS * groupSize];
-        private final float[] candidate = new float[groupSize];
-        private float kept;
+        private final float[] differences = new float[ROWS * STEPS * groupSize];
+        private final float[] products = new float[ROWS * STEPS * groupSize];
+        private final float[] whole = new float[ROWS];
 
-        /** Leaves the best limit in {@link #kept} and returns its error. */
-        float search(float[] values, int from, int size, float[] gram) {
-            float whole = 0;
+        void search(float[] values, int first, int rows, int group, Clips clips) {
+            int size = size(group);
+            IntStream.range(0, rows)
+                    .parallel()
+                    .forEach(row -> round(values, (first + row) * columns + group * groupSize, row, size));
+            Buffer in = backend.allocate(rows * STEPS, size);
+            Buffer out = backend.allocate(rows * STEPS, size);
+            backend.write(differences, in);
+            backend.kernels().linear(grams[group], null, in, out);
+            backend.read(out, products);
+            IntStream.range(0, rows)
+                    .parallel()
+                    .forEach(row -> choose(row, size, (first + row) * grams.length + group, clips));
+        }
+
+        /** The differences of a row's candidates. */
+        private void round(float[] values, int from, int row, int size) {
+            float largest = 0;
             for (int i = from; i < from + size; i++) {
-                whole = Math.max(whole, Math.abs(values[i]));
+                largest = Math.max(largest, Math.abs(values[i]));
             }
+            whole[row] = largest;
             for (int step = 0; step < STEPS; step++) {
-                float limit = limit(whole, step);
+                int at = (row * STEPS + step) * size;
+                float limit = limit(largest, step);
                 for (int i = 0; i < size; i++) {
-                    candidate[i] = Math.min(Math.max(values[from + i], -limit), limit);
+                    differences[at + i] = Math.min(Math.max(values[from + i], -limit), limit);
                 }
-                quantizer.roundRow(candidate, 0, size, candidate, 0);
+                quantizer.roundRow(differences, at, size, differences, at);
                 for (int i = 0; i < size; i++) {
-                    differences[step * size + i] = candidate[i] - values[from + i];
+                    differences[at + i] -= values[from + i];
                 }
             }
-            multiply(gram, size);
+        }
+
+        private void choose(int row, int size, int at, Clips clips) {
             float best = Float.POSITIVE_INFINITY;
-            kept = whole;
+            float kept = whole[row];
             for (int step = 0; step < STEPS; step++) {
-                float error = error(step * size, size);
+                float error = error((row * STEPS + step) * size, size);
                 if (error < best) {
                     best = error;
-                    kept = limit(whole, step);
+                    kept = limit(whole[row], step);
                 }
             }
-            return best;
+            clips.errors[at] = best;
+            clips.largest[at] = kept;
         }
 
         private static float limit(float whole, int step) {
             return whole * (float) (1 - step / GRID);
-        }
-
-        /** products = differences * gram, row by row of the gram so that the inner loop runs along memory. */
-        private void multiply(float[] gram, int size) {
-            Arrays.fill(products, 0);
-            for (int c = 0; c < size; c++) {
-                int line = c * size;
-                for (int step = 0; step < STEPS; step++) {
-                    float d = differences[step * size + c];
-                    int to = step * size;
-                    for (int i = 0; i < size; i++) {
-                        products[to + i] += d * gram[line + i];
-                    }
-                }
-            }
         }
 
         private float error(int from, int size) {

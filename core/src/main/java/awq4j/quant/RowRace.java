@@ -17,7 +17,7 @@ import java.util.Random;
  */
 final class RowRace {
     /** Rows that all losses are measured on. */
-    static final int FIRST = 512;
+    static final int FIRST = 256;
 
     private static final double ERRORS = 4;
     private static final double WORTH = 0.01;

@@ -5,6 +5,9 @@ import static org.assertj.core.api.Assertions.within;
 
 import awq4j.format.Checkpoint;
 import awq4j.format.Checkpoints;
+import awq4j.kernel.Backend;
+import awq4j.kernel.CpuBackend;
+import awq4j.kernel.CpuOptions;
 import awq4j.model.BlockSpec;
 import awq4j.model.family.Families;
 import awq4j.quant.QuantScheme.Range;
@@ -15,7 +18,7 @@ import org.junit.jupiter.api.Test;
 
 class ClipSearchTest {
     private static final int COLUMNS = 20;
-    private static final int ROWS = 6;
+    private static final int ROWS = 107; // more than are multiplied at once
     private static final int SIZE = 8; // groups of 8, 8 and 4 columns
     private static final long SEED = 3;
 
@@ -31,7 +34,10 @@ class ClipSearchTest {
             scale[c] = 0.5f + random.nextFloat();
         }
         var quantizer = new Quantizer(new QuantScheme(3, SIZE, false, Range.REFERENCE), DType.F32, DType.F32);
-        var clips = new ClipSearch(quantizer, inputs, COLUMNS, scale).search(ROWS, values);
+        ClipSearch.Clips clips;
+        try (Backend backend = CpuBackend.open(CpuOptions.DEFAULT)) {
+            clips = new ClipSearch(backend, quantizer, inputs, COLUMNS, scale).search(ROWS, values);
+        }
         assertThat(clips.largest()).hasSize(ROWS * 3);
         for (int row = 0; row < ROWS; row++) {
             for (int g = 0; g < 3; g++) {
@@ -114,8 +120,11 @@ class ClipSearchTest {
     @Test
     void groupOfZerosKeepsNothing() {
         var quantizer = Quantizer.forCheckpoints(new QuantScheme(4, SIZE, false, Range.REFERENCE));
-        var clips = new ClipSearch(quantizer, gaussian(new Random(SEED), 5 * COLUMNS), COLUMNS, null)
-                .search(1, new float[COLUMNS]);
+        ClipSearch.Clips clips;
+        try (Backend backend = CpuBackend.open(CpuOptions.DEFAULT)) {
+            clips = new ClipSearch(backend, quantizer, gaussian(new Random(SEED), 5 * COLUMNS), COLUMNS, null)
+                    .search(1, new float[COLUMNS]);
+        }
         assertThat(clips.largest()).containsOnly(0f);
         assertThat(clips.errors()).containsOnly(0f);
     }
