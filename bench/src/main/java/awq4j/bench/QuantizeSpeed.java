@@ -41,7 +41,8 @@ import tools.jackson.databind.json.JsonMapper;
  * <p>Arguments: hidden size, width of the MLP, heads, sequences of 512 tokens, and methods of {@code module}, {@code gram}
  * and {@code gptq}: {@code 4096 11008 32 128 gram} is a block of Llama-2-7B with AWQ's usual calibration. Prints a line of
  * a Markdown table for each method: seconds to run the block and keep or count what its linears see, seconds to quantize,
- * and the most that lay on the heap. What depends on the number of tokens grows with it evenly.
+ * and the most that lay on the heap. What depends on the number of tokens grows with it evenly; {@code keep} and
+ * {@code count} run the block and look, and {@code run} runs it only, so that a slope can be had by itself.
  */
 public final class QuantizeSpeed {
     private static final int LENGTH = 512;
@@ -70,12 +71,18 @@ public final class QuantizeSpeed {
     }
 
     private static void run(String name, BlockRunner runner, BlockSpec spec, float[] flowing, int sequences) {
+        if (Set.of("keep", "count", "run").contains(name)) {
+            look(name, runner, spec, flowing, sequences);
+            return;
+        }
         var settings = new Awq.Settings(Scaling.DUO, true, sequences * LENGTH);
         QuantMethod method = switch (name) {
             case "module" -> new Awq(runner, settings);
             case "gram" -> new Awq(runner, settings.searching(Objective.GRAM));
             case "gptq" -> new Gptq(runner, Gptq.Settings.DEFAULT);
-            default -> throw new IllegalArgumentException("expected module, gram or gptq, was '" + name + "'");
+            default ->
+                throw new IllegalArgumentException(
+                        "expected module, gram, gptq, keep, count or run, was '" + name + "'");
         };
         var scheme = new QuantScheme(4, 128, false, name.equals("gptq") ? Range.INCLUDE_ZERO : Range.REFERENCE);
         BlockWeights weights = BlockWeights.load(spec, new RandomParameters());
@@ -91,6 +98,29 @@ public final class QuantizeSpeed {
         if (block.linears().size() != spec.linears().size()) {
             throw new IllegalStateException("some linears were not quantized: " + block.reports());
         }
+        print(name, sequences, (looked - start) / 1e9, (done - looked) / 1e9);
+    }
+
+    private static void look(String name, BlockRunner runner, BlockSpec spec, float[] flowing, int sequences) {
+        BlockWeights weights = BlockWeights.load(spec, new RandomParameters());
+        System.gc();
+        pools().forEach(MemoryPoolMXBean::resetPeakUsage);
+        long start = System.nanoTime();
+        float[] outputs = switch (name) {
+            case "keep" ->
+                runner.capture(spec, weights, flowing, sequences, LENGTH).outputs();
+            case "count" ->
+                runner.count(spec, weights, flowing, sequences, LENGTH).outputs();
+            default -> runner.outputs(spec, weights, flowing, sequences, LENGTH);
+        };
+        double seconds = (System.nanoTime() - start) / 1e9;
+        if (outputs.length != flowing.length) {
+            throw new IllegalStateException("the block put out " + outputs.length + " values");
+        }
+        print(name, sequences, seconds, 0);
+    }
+
+    private static void print(String name, int sequences, double looking, double quantizing) {
         double peak = pools().stream()
                 .mapToLong(pool -> pool.getPeakUsage().getUsed())
                 .sum();
@@ -99,8 +129,8 @@ public final class QuantizeSpeed {
                 "| %s | %d | %.1f s | %.1f s | %.1f GB |%n",
                 name,
                 sequences * LENGTH,
-                (looked - start) / 1e9,
-                (done - looked) / 1e9,
+                looking,
+                quantizing,
                 peak / 1e9);
     }
 
