@@ -44,19 +44,9 @@ final class RoundedHead {
             byte[] rounded = new byte[columns];
             for (int r = from; r < to && finite.get(); r++) {
                 WeightCodec.decodeRow(dense, r, row);
-                for (int g = 0; g < groups; g++) {
-                    int at = g * GROUP;
-                    int length = Math.min(GROUP, columns - at);
-                    float greatest = ActivationRounding.greatest(row, at, length);
-                    if (!(greatest < Float.POSITIVE_INFINITY)) {
-                        finite.set(false);
-                        return;
-                    }
-                    scales[r * groups + g] = ActivationRounding.scale(greatest);
-                    float inverse = ActivationRounding.inverse(greatest);
-                    for (int k = at; k < at + length; k++) {
-                        rounded[k] = (byte) (MIDDLE + Float.floatToRawIntBits(row[k] * inverse + ROUNDING));
-                    }
+                if (!round(row, rounded, scales, r * groups)) {
+                    finite.set(false);
+                    return;
                 }
                 MemorySegment.copy(rounded, 0, codes, ValueLayout.JAVA_BYTE, (long) r * columns, columns);
             }
@@ -65,5 +55,30 @@ final class RoundedHead {
         return finite.get()
                 ? new Weight(dense.name(), dense.rows(), columns, layout, codes, MemorySegment.ofArray(scales), null)
                 : dense;
+    }
+
+    /**
+     * Rounds a row; false if a value is not finite. Steps are methods of their own: a fresh Java compiles a method that is
+     * called often long before a loop in a large one, and most of a head is rounded before that.
+     *
+     * @param at of the row's first scale
+     */
+    private static boolean round(float[] row, byte[] codes, float[] scales, int at) {
+        for (int from = 0, place = at; from < row.length; from += GROUP, place++) {
+            int length = Math.min(GROUP, row.length - from);
+            float greatest = ActivationRounding.greatest(row, from, length);
+            if (!(greatest < Float.POSITIVE_INFINITY)) {
+                return false;
+            }
+            scales[place] = ActivationRounding.scale(greatest);
+            round(row, from, from + length, ActivationRounding.inverse(greatest), codes);
+        }
+        return true;
+    }
+
+    private static void round(float[] row, int from, int to, float inverse, byte[] codes) {
+        for (int k = from; k < to; k++) {
+            codes[k] = (byte) (MIDDLE + Float.floatToRawIntBits(row[k] * inverse + ROUNDING));
+        }
     }
 }

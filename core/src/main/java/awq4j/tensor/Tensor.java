@@ -70,9 +70,7 @@ public record Tensor(DType dtype, Shape shape, MemorySegment data) {
                 for (int done = 0; done < count; done += PIECE) {
                     int n = Math.min(PIECE, count - done);
                     MemorySegment.copy(data, SHORT, (from + done) * 2, piece, 0, n);
-                    for (int i = 0; i < n; i++) {
-                        to[offset + done + i] = Float.float16ToFloat(piece[i]);
-                    }
+                    widen(piece, n, to, offset + done);
                 }
             }
             case BF16 -> {
@@ -105,6 +103,13 @@ public record Tensor(DType dtype, Shape shape, MemorySegment data) {
                     to[offset + i] = data.get(ValueLayout.JAVA_BYTE, from + i) & 0xff;
                 }
             }
+        }
+    }
+
+    /** Of its own: a small method is compiled sooner than a loop in a large one, and models are full of float16. */
+    private static void widen(short[] halves, int count, float[] to, int offset) {
+        for (int i = 0; i < count; i++) {
+            to[offset + i] = Float.float16ToFloat(halves[i]);
         }
     }
 
