@@ -53,12 +53,27 @@ public final class Opening {
      *     shape into, which {@code awq4j convert} makes the others of
      */
     public static void main(String[] arguments) throws IOException {
+        bringVectorsIn();
         if (arguments.length == 2 && arguments[0].equals("make")) {
             make(Path.of(arguments[1]));
         } else if (arguments.length == 1) {
             measure(Path.of(arguments[0]));
         } else {
             throw new IllegalArgumentException("expected MODEL, or make FOLDER");
+        }
+    }
+
+    /** As the program does, so that Java can be started with its options and its start-up cache: bench/launched. */
+    private static void bringVectorsIn() throws IOException {
+        if (ModuleLayer.boot().findModule("jdk.incubator.vector").isPresent()) {
+            return;
+        }
+        try {
+            Class.forName("jdk.internal.module.Modules")
+                    .getMethod("loadModule", String.class)
+                    .invoke(null, "jdk.incubator.vector");
+        } catch (ReflectiveOperationException e) {
+            throw new IOException("the Vector API's module cannot be fetched; bench/run names it", e);
         }
     }
 
