@@ -22,6 +22,7 @@ import awq4j.quant.QuantScheme.Range;
 import awq4j.quant.Scaling;
 import awq4j.tensor.Tensor;
 import awq4j.weight.Weight;
+import com.sun.management.OperatingSystemMXBean;
 import java.lang.management.ManagementFactory;
 import java.lang.management.MemoryPoolMXBean;
 import java.lang.management.MemoryType;
@@ -41,7 +42,7 @@ import tools.jackson.databind.json.JsonMapper;
  * <p>Arguments: hidden size, width of the MLP, heads, sequences of 512 tokens, and methods of {@code module}, {@code gram}
  * and {@code gptq}: {@code 4096 11008 32 128 gram} is a block of Llama-2-7B with AWQ's usual calibration. Prints a line of
  * a Markdown table for each method: seconds to run the block and keep or count what its linears see, seconds to quantize,
- * and the most that lay on the heap. What depends on the number of tokens grows with it evenly; {@code keep} and
+ * both by the clock and by processor, and the most that lay on the heap. What depends on the number of tokens grows with it evenly; {@code keep} and
  * {@code count} run the block and look, and {@code run} runs it only, so that a slope can be had by itself.
  */
 public final class QuantizeSpeed {
@@ -61,7 +62,8 @@ public final class QuantizeSpeed {
         ModelSpec model = Families.spec(new Shape(hidden, width, heads));
         BlockSpec spec = model.blocks().getFirst();
         float[] flowing = flowing(sequences * LENGTH, hidden);
-        System.out.println("| method | tokens | run and look | quantize | peak heap |\n|---|--:|--:|--:|--:|");
+        System.out.println("| method | tokens | run and look | processor | quantize | processor | peak heap |\n"
+                + "|---|--:|--:|--:|--:|--:|--:|");
         try (Backend backend = CpuBackend.open(new CpuOptions(Arithmetic.AUTO, 2))) {
             var runner = new BlockRunner(backend, model);
             for (String name : List.of(args).subList(4, args.length)) {
@@ -88,24 +90,24 @@ public final class QuantizeSpeed {
         BlockWeights weights = BlockWeights.load(spec, new RandomParameters());
         System.gc();
         pools().forEach(MemoryPoolMXBean::resetPeakUsage);
-        long start = System.nanoTime();
+        Moment start = Moment.now();
         var captured = method.statisticsSuffice()
                 ? runner.count(spec, weights, flowing, sequences, LENGTH)
                 : runner.capture(spec, weights, flowing, sequences, LENGTH);
-        long looked = System.nanoTime();
+        Moment looked = Moment.now();
         var block = method.quantize(spec, weights, captured.capture(), scheme);
-        long done = System.nanoTime();
+        Moment done = Moment.now();
         if (block.linears().size() != spec.linears().size()) {
             throw new IllegalStateException("some linears were not quantized: " + block.reports());
         }
-        print(name, sequences, (looked - start) / 1e9, (done - looked) / 1e9);
+        print(name, sequences, start, looked, done);
     }
 
     private static void look(String name, BlockRunner runner, BlockSpec spec, float[] flowing, int sequences) {
         BlockWeights weights = BlockWeights.load(spec, new RandomParameters());
         System.gc();
         pools().forEach(MemoryPoolMXBean::resetPeakUsage);
-        long start = System.nanoTime();
+        Moment start = Moment.now();
         float[] outputs = switch (name) {
             case "keep" ->
                 runner.capture(spec, weights, flowing, sequences, LENGTH).outputs();
@@ -113,24 +115,42 @@ public final class QuantizeSpeed {
                 runner.count(spec, weights, flowing, sequences, LENGTH).outputs();
             default -> runner.outputs(spec, weights, flowing, sequences, LENGTH);
         };
-        double seconds = (System.nanoTime() - start) / 1e9;
+        Moment done = Moment.now();
         if (outputs.length != flowing.length) {
             throw new IllegalStateException("the block put out " + outputs.length + " values");
         }
-        print(name, sequences, seconds, 0);
+        print(name, sequences, start, done, done);
     }
 
-    private static void print(String name, int sequences, double looking, double quantizing) {
+    /** By the clock, and by what the program's threads computed: on a machine that others use the latter tells more. */
+    private record Moment(long nanos, long processorNanos) {
+        private static final OperatingSystemMXBean SYSTEM =
+                ManagementFactory.getPlatformMXBean(OperatingSystemMXBean.class);
+
+        static Moment now() {
+            return new Moment(System.nanoTime(), SYSTEM.getProcessCpuTime());
+        }
+
+        String since(Moment before) {
+            return String.format(
+                    Locale.ROOT,
+                    "%.1f s | %.1f s",
+                    (nanos - before.nanos) / 1e9,
+                    (processorNanos - before.processorNanos) / 1e9);
+        }
+    }
+
+    private static void print(String name, int sequences, Moment start, Moment looked, Moment done) {
         double peak = pools().stream()
                 .mapToLong(pool -> pool.getPeakUsage().getUsed())
                 .sum();
         System.out.printf(
                 Locale.ROOT,
-                "| %s | %d | %.1f s | %.1f s | %.1f GB |%n",
+                "| %s | %d | %s | %s | %.1f GB |%n",
                 name,
                 sequences * LENGTH,
-                looking,
-                quantizing,
+                looked.since(start),
+                done.since(looked),
                 peak / 1e9);
     }
 
