@@ -21,7 +21,7 @@ final class AdaptiveRuns {
     private final Workbench bench;
     private final Map<Domain, int[][]> texts = new HashMap<>();
     private final Map<Domain, Divergence.Result> baselines = new HashMap<>();
-    private final Map<Double, Stream> streams = new HashMap<>();
+    private final Map<StreamKind, Stream> streams = new HashMap<>();
     private @Nullable Predictor baseline;
 
     AdaptiveRuns(Workbench bench) {
@@ -47,6 +47,33 @@ final class AdaptiveRuns {
                         .cut(bench.tokenizer(), settings.samples(), length)
                         .sequences());
     }
+
+    /**
+     * What models read on their way: text of the second kind, or as much of the first that they were not calibrated on; where
+     * there is no more of it, the same again.
+     */
+    private int[][] stream(StreamKind kind) {
+        if (kind.shifted) {
+            return text(second());
+        }
+        int[][] used = text(first());
+        int[][] all = first().calibration()
+                .cut(bench.tokenizer(), Integer.MAX_VALUE, used[0].length)
+                .sequences();
+        int[][] stream = new int[text(second()).length][];
+        for (int i = 0; i < stream.length; i++) {
+            int fresh = used.length + 1 + i; // the one between may hold the end of a used text
+            stream[i] = all[fresh < all.length ? fresh : i % all.length];
+        }
+        return stream;
+    }
+
+    /**
+     * What is read and when models adapt.
+     *
+     * @param shifted whether it is text of the second kind
+     */
+    record StreamKind(double threshold, boolean shifted) {}
 
     /** Half of a window is the prompt, and how models go on is measured. */
     Windows windows(Domain domain) {
@@ -89,26 +116,26 @@ final class AdaptiveRuns {
         return calibrated(on, settings(AdaptiveStudy.BITS));
     }
 
-    /** Calibrated on the first kind of text, reading the second. */
+    /** Calibrated on the first kind of text, reading on. */
     final class Stream {
         private final Live live;
+        private final int[][] text;
         private int sequences;
         private int derived;
         private List<Change> drifts = List.of();
 
-        Stream(Live live) {
+        Stream(Live live, int[][] text) {
             this.live = live;
+            this.text = text;
         }
 
         Live live() {
             return live;
         }
 
-        /** Reads on, adapting after each sequence; the numbers say what that did since the last call. */
+        /** Reads on, adapting after each sequence; the numbers say what the last of them moved, and what all of them did. */
         Map<String, Estimate> reach(int wanted) {
-            int[][] text = text(second());
             drifts = live.model.drifts();
-            derived = 0;
             for (; sequences < wanted; sequences++) {
                 bench.watch().step("reading", sequences, wanted);
                 live.model.read(new int[][] {text[sequences]});
@@ -127,12 +154,13 @@ final class AdaptiveRuns {
         }
     }
 
-    /** The stream of a threshold, having read so much at most. */
-    Stream stream(double threshold, int sequences) {
-        Stream known = streams.get(threshold);
+    /** The stream of a kind, having read so much at most. */
+    Stream stream(StreamKind kind, int sequences) {
+        Stream known = streams.get(kind);
         if (known == null || known.sequences > sequences) {
-            known = new Stream(calibrated(first(), settings(AdaptiveStudy.BITS).withThreshold(threshold)));
-            streams.put(threshold, known);
+            Live live = calibrated(first(), settings(AdaptiveStudy.BITS).withThreshold(kind.threshold));
+            known = new Stream(live, stream(kind));
+            streams.put(kind, known);
         }
         return known;
     }
