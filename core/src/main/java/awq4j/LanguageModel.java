@@ -16,6 +16,7 @@ import awq4j.model.ModelSpec;
 import awq4j.model.PackedModel;
 import awq4j.model.Transformer;
 import awq4j.model.family.Families;
+import awq4j.quant.AdaptiveModel;
 import awq4j.runtime.BeamSearch;
 import awq4j.runtime.Beams;
 import awq4j.runtime.Generation;
@@ -34,6 +35,7 @@ import java.util.Set;
 import java.util.function.BooleanSupplier;
 import java.util.function.Consumer;
 import java.util.function.Supplier;
+import org.jspecify.annotations.Nullable;
 
 /**
  * A language model that is ready to run, with its tokenizer.
@@ -62,6 +64,7 @@ public final class LanguageModel implements AutoCloseable {
     private final KvPrecision kv;
     private final int contextLength;
     private final Turnstile turnstile;
+    private final @Nullable Adapting adapting;
 
     private LanguageModel(
             Checkpoint checkpoint,
@@ -70,7 +73,8 @@ public final class LanguageModel implements AutoCloseable {
             Backend backend,
             Transformer transformer,
             KvPrecision kv,
-            int contextLength) {
+            int contextLength,
+            @Nullable Adapting adapting) {
         this.checkpoint = checkpoint;
         this.packed = packed;
         this.tokenizer = words.tokenizer();
@@ -81,6 +85,7 @@ public final class LanguageModel implements AutoCloseable {
         this.transformer = transformer;
         this.kv = kv;
         this.contextLength = contextLength;
+        this.adapting = adapting;
         this.turnstile = new Turnstile("model " + checkpoint.path().getFileName());
     }
 
@@ -146,6 +151,23 @@ public final class LanguageModel implements AutoCloseable {
      * @throws IllegalArgumentException if the context is longer than the positions a model has learned
      */
     public static LanguageModel open(Path model, Options options) {
+        return open(model, options, null);
+    }
+
+    /**
+     * Opens a model that is not quantized, and quantizes it in memory; what it reads from then on is watched. When a
+     * prompt's activations have moved away from those that scales came from, they are searched again before the reply, and
+     * the prompt runs again ({@link AdaptiveModel}). The same prompt may so get another reply later. Beam searches, log
+     * probabilities and logits are watched and change nothing.
+     *
+     * @throws awq4j.format.UnsupportedModelException also if the model is quantized already, or has experts
+     * @throws IllegalArgumentException also if no linear divides into groups of the scheme
+     */
+    public static LanguageModel openAdaptive(Path model, Options options, AdaptiveOptions adaptive) {
+        return open(model, options, adaptive);
+    }
+
+    private static LanguageModel open(Path model, Options options, @Nullable AdaptiveOptions adaptive) {
         Path folder = Checkpoints.located(model);
         // a third of the time to open packed weights is the tokenizer's
         var tokenizer = new Meanwhile<>("awq4j-tokenizer", () -> Tokenizer.open(Checkpoints.folder(folder)));
@@ -154,14 +176,20 @@ public final class LanguageModel implements AutoCloseable {
         Optional<PackedFile> packed = Optional.empty();
         try {
             ModelSpec spec = Families.spec(checkpoint);
+            if (adaptive != null) {
+                Adapting.require16Bits(checkpoint);
+            }
             int wanted = options.contextLength() == 0 ? spec.contextLength() : options.contextLength();
             backend = CpuBackend.open(options.cpu());
-            packed = PackedModel.beside(checkpoint, backend);
+            packed = adaptive == null ? PackedModel.beside(checkpoint, backend) : Optional.empty();
             Words words = Words.read(checkpoint, tokenizer);
             Transformer transformer =
                     Transformer.open(backend, spec, checkpoint, packed, Math.min(options.chunk(), wanted));
             int context = contextLength(transformer, options);
-            return new LanguageModel(checkpoint, packed, words, backend, transformer, options.kv(), context);
+            Adapting adapting = adaptive == null
+                    ? null
+                    : Adapting.start(transformer, checkpoint, words.tokenizer(), context, adaptive);
+            return new LanguageModel(checkpoint, packed, words, backend, transformer, options.kv(), context, adapting);
         } catch (Throwable e) {
             if (backend != null) {
                 backend.close();
@@ -427,7 +455,8 @@ public final class LanguageModel implements AutoCloseable {
                     sampling,
                     endTokens,
                     text::next,
-                    () -> turnstile.closing() || cancelled.getAsBoolean());
+                    () -> turnstile.closing() || cancelled.getAsBoolean(),
+                    () -> adapting != null && adapting.after(prompt.length));
             return new Reply(
                     text.finish(),
                     outcome.tokens(),

@@ -30,6 +30,9 @@ final class ChatCommand implements Callable<Integer> {
     private EngineOptions engine = new EngineOptions();
 
     @Mixin
+    private AdaptingOptions adapting = new AdaptingOptions();
+
+    @Mixin
     private SamplingOptions sampling = new SamplingOptions();
 
     @Parameters(
@@ -45,9 +48,10 @@ final class ChatCommand implements Callable<Integer> {
     public Integer call() throws IOException {
         sampling.check();
         engine.check();
+        adapting.check();
         Path folder = ModelFolder.of(model);
         Screen screen = common.screen();
-        try (var opened = engine.open(folder, screen)) {
+        try (var opened = engine.open(folder, adapting, screen)) {
             Conversation conversation = opened.newConversation();
             if (system != null) {
                 conversation.system(system);

@@ -91,7 +91,18 @@ final class EngineOptions {
      * @throws ParameterException as {@link #model}
      */
     LanguageModel open(Path folder, Screen screen) {
-        LanguageModel opened = LanguageModel.open(folder, model());
+        return said(LanguageModel.open(folder, model()), screen);
+    }
+
+    /** The same with a model that may adapt. */
+    LanguageModel open(Path folder, AdaptingOptions adapting, Screen screen) {
+        if (!adapting.adaptive()) {
+            return open(folder, screen);
+        }
+        return said(LanguageModel.openAdaptive(folder, model(), adapting.options(screen)), screen);
+    }
+
+    private static LanguageModel said(LanguageModel opened, Screen screen) {
         int trained = opened.spec().contextLength();
         if (opened.contextLength() > trained) {
             screen.remark("awq4j: --context " + opened.contextLength() + " is more than the " + trained

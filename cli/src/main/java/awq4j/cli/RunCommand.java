@@ -39,6 +39,9 @@ final class RunCommand implements Callable<Integer> {
     private EngineOptions engine = new EngineOptions();
 
     @Mixin
+    private AdaptingOptions adapting = new AdaptingOptions();
+
+    @Mixin
     private SamplingOptions sampling = new SamplingOptions();
 
     @Parameters(
@@ -106,6 +109,7 @@ final class RunCommand implements Callable<Integer> {
     public Integer call() throws IOException {
         sampling.check();
         engine.check();
+        adapting.check();
         if (logprobs != null && (logprobs < 0 || !common.wantsJson())) {
             throw common.wrongUsage(
                     logprobs < 0
@@ -113,8 +117,11 @@ final class RunCommand implements Callable<Integer> {
                             : "--logprobs goes with --json FILE");
         }
         Beams search = search();
+        if (search != null && adapting.adaptive()) {
+            throw common.wrongUsage("--adaptive adapts between a prompt and its reply, and --beams has no such place");
+        }
         String text = prompt();
-        try (var opened = engine.open(ModelFolder.of(model), common.screen())) {
+        try (var opened = engine.open(ModelFolder.of(model), adapting, common.screen())) {
             boolean chat = form.chat || (opened.hasChatTemplate() && !form.raw);
             if (chat && !opened.hasChatTemplate()) {
                 throw new Refusal(model + " has no chat template, so there is no --chat; --raw continues the prompt");

@@ -41,7 +41,6 @@ public final class AdaptiveModel {
     private final List<AdaptiveBlock> blocks = new ArrayList<>();
     private final Map<String, Place> places = new HashMap<>();
     private final Set<Linear> whole = new HashSet<>();
-    private boolean watching = true;
     private boolean started;
 
     /** Where an input belongs. */
@@ -69,7 +68,7 @@ public final class AdaptiveModel {
             long statisticsBytes) {
         /** 4 bits in groups of 128. */
         public static final Settings DEFAULT =
-                new Settings(QuantScheme.INT4_G128, Scaling.DUO, true, 0.05, 4096, 4, 1L << 30);
+                new Settings(QuantScheme.INT4_G128, Scaling.DUO, true, 0.02, 4096, 4, 1L << 30);
 
         /** @throws IllegalArgumentException if a number is outside its range */
         public Settings {
@@ -185,7 +184,7 @@ public final class AdaptiveModel {
     }
 
     private void see(String point, Buffer value) {
-        Place place = watching ? places.get(point) : null;
+        Place place = places.get(point);
         if (place != null) {
             AdaptiveBlock.Input input = place.block().inputs().get(place.input());
             input.seen.see(backend, value, place.block().scale(input));
@@ -247,7 +246,7 @@ public final class AdaptiveModel {
 
     /** Whether passes from now on are looked at; they are from the beginning. */
     public void watching(boolean on) {
-        watching = on;
+        transformer.watch(on ? this::see : Taps.NONE);
     }
 
     /** The next tokens run for the second time and do not count again. */

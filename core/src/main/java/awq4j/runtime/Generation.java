@@ -16,6 +16,7 @@ public final class Generation {
     private final Set<Integer> endTokens;
     private final IntPredicate onToken;
     private final BooleanSupplier cancelled;
+    private final BooleanSupplier afterPrompt;
     private final Largest largest = new Largest();
     private final List<TokenLogprob> logprobs = new ArrayList<>();
     private int[] reply = new int[64];
@@ -50,13 +51,15 @@ public final class Generation {
             Sampling sampling,
             Set<Integer> endTokens,
             IntPredicate onToken,
-            BooleanSupplier cancelled) {
+            BooleanSupplier cancelled,
+            BooleanSupplier afterPrompt) {
         this.sequence = sequence;
         this.sampling = sampling;
         this.endTokens = endTokens;
         this.onToken = onToken;
         this.cancelled =
                 () -> cancelled.getAsBoolean() || Thread.currentThread().isInterrupted();
+        this.afterPrompt = afterPrompt;
     }
 
     /**
@@ -77,8 +80,24 @@ public final class Generation {
             Set<Integer> endTokens,
             IntPredicate onToken,
             BooleanSupplier cancelled) {
+        return run(sequence, prompt, sampling, endTokens, onToken, cancelled, () -> false);
+    }
+
+    /**
+     * The same with a look at the model between prompt and reply.
+     *
+     * @param afterPrompt whether the model's numbers were replaced: then the prompt runs again
+     */
+    public static Outcome run(
+            Sequence sequence,
+            int[] prompt,
+            Sampling sampling,
+            Set<Integer> endTokens,
+            IntPredicate onToken,
+            BooleanSupplier cancelled,
+            BooleanSupplier afterPrompt) {
         check(prompt, sequence.limit());
-        return new Generation(sequence, sampling, endTokens, onToken, cancelled).run(prompt);
+        return new Generation(sequence, sampling, endTokens, onToken, cancelled, afterPrompt).run(prompt);
     }
 
     /** Complains about a prompt that is empty or leaves no room. */
@@ -100,7 +119,12 @@ public final class Generation {
         long seed = sampling.seed().orElseGet(Generation::freshSeed);
         int reused = sequence.keepPrefixOf(prompt);
         float[] logits = new float[sequence.vocabulary()];
-        FinishReason finish = sequence.append(prompt, reused, logits, cancelled)
+        boolean ran = sequence.append(prompt, reused, logits, cancelled);
+        if (ran && afterPrompt.getAsBoolean()) {
+            reused = sequence.keepPrefixOf(prompt);
+            ran = sequence.append(prompt, reused, logits, cancelled);
+        }
+        FinishReason finish = ran
                 ? reply(logits, new Sampler(sampling, prompt, logits.length, seed), sequence.limit() - prompt.length)
                 : FinishReason.CANCELLED;
         var timings = new Timings(
