@@ -84,7 +84,7 @@ class GoldenLogitsTest {
     private static List<QuantizedBlock> blocks(
             GoldenModel golden, QuantScheme scheme, String method, Function<BlockSpec, BlockRecipe> recipe) {
         var quantizer = new Quantizer(scheme, DType.F32, DType.F32);
-        var all = new FromRecipe(method, recipe::apply);
+        var all = new FromRecipe(method, recipe);
         return golden.spec.blocks().stream()
                 .map(spec -> all.quantize(spec, golden.weights(spec), quantizer))
                 .toList();
