@@ -56,7 +56,7 @@ final class ActivationsStudy {
                                     + " activations alone."),
                     View.table(
                             "Loss",
-                            List.of(WEIGHTS, Row.METHOD, ALPHA, ACTIVATIONS),
+                            List.of(WEIGHTS, Row.METHOD, ACTIVATIONS),
                             "",
                             Workbench.PERPLEXITY,
                             Workbench.RISE,

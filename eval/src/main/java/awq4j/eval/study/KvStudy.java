@@ -35,7 +35,7 @@ final class KvStudy {
                     Workbench.RISE,
                     "perplexity above FP32, %",
                     READ,
-                    "bytes of keys and values that the last token reads",
+                    "bytes read by the last token",
                     POSITION,
                     "bytes of an old position"),
             KvStudy::points,

@@ -31,7 +31,9 @@ final class SalientStudy {
                             .panels(Row.BITS)
                             .logY()
                             .note("Lower is better. If activations tell which channels matter, their line falls and the"
-                                    + " others stay. At random: the mean of " + DRAWS + " draws."),
+                                    + " others stay. At random: the mean of " + DRAWS
+                                    + " draws. Shares are rounded up to"
+                                    + " whole channels: of 64 inputs 1 % is one."),
                     View.table("Divergence", List.of(CHOSEN, Row.BITS, Row.GROUP), KEPT, Workbench.KL),
                     View.table("Perplexity", List.of(CHOSEN, Row.BITS, Row.GROUP), KEPT, Workbench.PERPLEXITY),
                     View.table("Perplexity above FP16, %", List.of(CHOSEN, Row.BITS, Row.GROUP), KEPT, Workbench.RISE)
