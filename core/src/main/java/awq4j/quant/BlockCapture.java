@@ -44,6 +44,11 @@ public record BlockCapture(
         this(sequences, length, inputs, picked, Map.of(), null);
     }
 
+    /** The same with sums of what its linears saw, by tensor prefix, beside the inputs. */
+    public BlockCapture counted(Map<String, InputStatistics> sums) {
+        return new BlockCapture(sequences, length, inputs, picked, sums, hidden);
+    }
+
     /** All tokens of all sequences. */
     public int tokens() {
         return sequences * length;

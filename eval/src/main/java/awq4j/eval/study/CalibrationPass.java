@@ -97,13 +97,7 @@ public final class CalibrationPass {
             statistics.put(linear.name(), known);
             before = linear;
         }
-        var counted = new BlockCapture(
-                capture.sequences(),
-                capture.length(),
-                capture.inputs(),
-                capture.picked(),
-                statistics,
-                capture.hidden());
+        BlockCapture counted = capture.counted(statistics);
         held += bytes;
         captures.put(block, counted);
         return counted;
