@@ -48,23 +48,31 @@ final class Elementwise {
     }
 
     /**
-     * 2^x within 1e-7 of the result, for x in [-125, 127]; below, 2^-125. NaN stays. Cheaper than {@link #exp}, because the
-     * remainder is exact; the polynomial is a fit of our own to the least relative error.
+     * Makes each value 2^(x - less), within 1e-7 of the result for x - less in [-125, 127]; below, 2^-125, and 0 for minus
+     * infinity. NaN stays. Cheaper than {@link #exp}, because the remainder is exact; the polynomial is a fit of our own to
+     * the least relative error. Over an array, because a vector that is returned may become an object ({@link GroupScales}).
+     *
+     * @param to where it ends, a multiple of {@link Lanes#COUNT} from {@code from}
      */
-    static FloatVector exp2(FloatVector value) {
-        FloatVector x = value.max(-125f);
-        FloatVector shifted = x.add(ROUNDER);
-        FloatVector r = x.sub(shifted.sub(ROUNDER));
-        FloatVector p = FloatVector.broadcast(F, 0x1.425874p-13f);
-        p = p.fma(r, FloatVector.broadcast(F, 0x1.5f4498p-10f));
-        p = p.fma(r, FloatVector.broadcast(F, 0x1.3b2cc4p-7f));
-        p = p.fma(r, FloatVector.broadcast(F, 0x1.c6aed6p-5f));
-        p = p.fma(r, FloatVector.broadcast(F, 0x1.ebfbdcp-3f));
-        p = p.fma(r, FloatVector.broadcast(F, 0x1.62e43p-1f));
-        p = p.fma(r, FloatVector.broadcast(F, 1));
-        return p.reinterpretAsInts()
-                .add(shifted.reinterpretAsInts().lanewise(VectorOperators.LSHL, 23))
-                .reinterpretAsFloats();
+    static void exp2(float[] values, int from, int to, float less) {
+        for (int i = from; i < to; i += L) {
+            FloatVector below = FloatVector.fromArray(F, values, i).sub(less);
+            FloatVector x = below.max(-125f);
+            FloatVector shifted = x.add(ROUNDER);
+            FloatVector r = x.sub(shifted.sub(ROUNDER));
+            FloatVector p = FloatVector.broadcast(F, 0x1.425874p-13f);
+            p = p.fma(r, FloatVector.broadcast(F, 0x1.5f4498p-10f));
+            p = p.fma(r, FloatVector.broadcast(F, 0x1.3b2cc4p-7f));
+            p = p.fma(r, FloatVector.broadcast(F, 0x1.c6aed6p-5f));
+            p = p.fma(r, FloatVector.broadcast(F, 0x1.ebfbdcp-3f));
+            p = p.fma(r, FloatVector.broadcast(F, 0x1.62e43p-1f));
+            p = p.fma(r, FloatVector.broadcast(F, 1));
+            p.reinterpretAsInts()
+                    .add(shifted.reinterpretAsInts().lanewise(VectorOperators.LSHL, 23))
+                    .reinterpretAsFloats()
+                    .blend(0, below.compare(VectorOperators.EQ, Float.NEGATIVE_INFINITY))
+                    .intoArray(values, i);
+        }
     }
 
     static void activate(Activation activation, float[] x, int from, int to) {

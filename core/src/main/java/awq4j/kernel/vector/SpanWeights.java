@@ -59,19 +59,12 @@ final class SpanWeights {
      * @return the sum
      */
     static float weigh(float[] scores, int start, int end, float greatest, float[] sums) {
+        Elementwise.exp2(scores, start, end, greatest);
         FloatVector a = FloatVector.zero(F);
         FloatVector b = FloatVector.zero(F);
-        FloatVector masked = FloatVector.broadcast(F, Float.NEGATIVE_INFINITY);
         for (int i = start; i < end; i += PAIR) {
-            FloatVector x = FloatVector.fromArray(F, scores, i);
-            FloatVector y = FloatVector.fromArray(F, scores, i + L);
-            // exp2 stops at a least value, which is not zero
-            FloatVector u = Elementwise.exp2(x.sub(greatest)).blend(0, x.compare(VectorOperators.EQ, masked));
-            FloatVector v = Elementwise.exp2(y.sub(greatest)).blend(0, y.compare(VectorOperators.EQ, masked));
-            u.intoArray(scores, i);
-            v.intoArray(scores, i + L);
-            a = a.add(u);
-            b = b.add(v);
+            a = a.add(FloatVector.fromArray(F, scores, i));
+            b = b.add(FloatVector.fromArray(F, scores, i + L));
         }
         a.add(b).intoArray(sums, 0);
         return sum(sums);

@@ -6,7 +6,6 @@ import awq4j.kernel.Scratch;
 import awq4j.kernel.scalar.ScalarRowKernels;
 import java.util.Arrays;
 import jdk.incubator.vector.FloatVector;
-import jdk.incubator.vector.VectorMask;
 import jdk.incubator.vector.VectorOperators;
 import jdk.incubator.vector.VectorSpecies;
 
@@ -312,14 +311,23 @@ final class TiledAttention {
             FloatVector before = FloatVector.fromArray(F, state, at + most + row);
             FloatVector after = FloatVector.fromArray(F, state, later + most + row);
             FloatVector greatest = before.max(after);
-            FloatVector kept = factor(before, greatest);
-            FloatVector added = factor(after, greatest);
-            kept.intoArray(factors, row);
-            added.intoArray(factors, half + row);
+            // 2^0 where nothing was seen before nor now
+            before.sub(greatest)
+                    .blend(0, before.compare(VectorOperators.EQ, greatest))
+                    .intoArray(factors, row);
+            after.sub(greatest)
+                    .blend(0, after.compare(VectorOperators.EQ, greatest))
+                    .intoArray(factors, half + row);
             greatest.intoArray(state, at + most + row);
+        }
+        int end = Math.ceilDiv(rows, L) * L;
+        Elementwise.exp2(factors, 0, end, 0);
+        Elementwise.exp2(factors, half, half + end, 0);
+        for (int row = 0; row < rows; row += L) {
             FloatVector.fromArray(F, state, at + total + row)
-                    .mul(kept)
-                    .add(FloatVector.fromArray(F, state, later + total + row).mul(added))
+                    .mul(FloatVector.fromArray(F, factors, row))
+                    .add(FloatVector.fromArray(F, state, later + total + row)
+                            .mul(FloatVector.fromArray(F, factors, half + row)))
                     .intoArray(state, at + total + row);
         }
         for (int f = 0; f < features; f++) {
@@ -329,12 +337,6 @@ final class TiledAttention {
                 scale(state, at + i + L, factors[row], later + i + L, factors[half + row]);
             }
         }
-    }
-
-    /** 2^(before - now); 1 where nothing was seen before nor now. */
-    private static FloatVector factor(FloatVector before, FloatVector now) {
-        VectorMask<Float> same = before.compare(VectorOperators.EQ, now);
-        return Elementwise.exp2(before.sub(now)).blend(1, same);
     }
 
     private static void scale(float[] state, int at, float kept, int later, float added) {
