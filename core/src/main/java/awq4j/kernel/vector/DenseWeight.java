@@ -80,11 +80,18 @@ final class DenseWeight extends TiledWeight {
         int count = to - from;
         int height = Math.min(PAIR, rows() - band * PAIR);
         float[] row = scratch.floats(2, TileKernel.STRIDE);
+        float[] turned = scratch.floats(3, TileKernel.STRIDE * PAIR);
         for (int r = 0; r < height; r++) {
             read(band * PAIR + r, from, count, row, 0, scratch);
-            for (int k = 0; k < count; k++) {
-                tile.setAtIndex(ValueLayout.JAVA_FLOAT, (long) k * PAIR + r, row[k]);
-            }
+            turn(row, count, turned, r);
+        }
+        MemorySegment.copy(turned, 0, tile, ValueLayout.JAVA_FLOAT, 0, count * PAIR);
+    }
+
+    /** Between arrays: where HotSpot compiles it early, each access to a segment stays a call. */
+    private static void turn(float[] row, int count, float[] to, int at) {
+        for (int k = 0; k < count; k++) {
+            to[k * PAIR + at] = row[k];
         }
     }
 
