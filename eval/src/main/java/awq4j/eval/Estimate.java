@@ -5,7 +5,7 @@ package awq4j.eval;
  *
  * @param value the mean
  * @param standardError how far it would typically be off with other text of the same kind; NaN where the sample is a
- *     single window, which says nothing about that
+ *     single window, which says nothing about that, or where there is none
  */
 public record Estimate(double value, double standardError) {
     /**
@@ -25,6 +25,11 @@ public record Estimate(double value, double standardError) {
         }
         int n = windows.length;
         return new Estimate(mean, n < 2 ? Double.NaN : Math.sqrt(squares / (n - 1) / n));
+    }
+
+    /** A number that was counted or computed, not measured on a sample: it has no error. */
+    public static Estimate exact(double value) {
+        return new Estimate(value, Double.NaN);
     }
 
     /** In another unit. */

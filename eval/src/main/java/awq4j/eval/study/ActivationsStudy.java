@@ -107,7 +107,7 @@ final class ActivationsStudy {
                     Divergence.measure(bench.original(), List.of(before, after), bench.text(), progress);
             Divergence.Result both = Divergence.measure(before, after, bench.text(), progress);
             return List.of(
-                    row(EXACT, results.getFirst(), new Estimate(0, Double.NaN), variant),
+                    row(EXACT, results.getFirst(), Estimate.exact(0), variant),
                     row(ROUNDED, results.getLast(), both.rise(), variant));
         }
     }
@@ -118,7 +118,7 @@ final class ActivationsStudy {
         numbers.put(Workbench.RISE, rise);
         numbers.put(Workbench.KL, result.divergence());
         numbers.put(Workbench.AGREEMENT, result.agreement());
-        numbers.put(Workbench.BYTES, new Estimate(variant.sizeBytes(), Double.NaN));
+        numbers.put(Workbench.BYTES, Estimate.exact((double) variant.sizeBytes()));
         return new Row(Row.labels(ACTIVATIONS, activations), numbers);
     }
 }

@@ -9,11 +9,13 @@ import awq4j.model.Parameters;
 import awq4j.model.Transformer;
 import awq4j.quant.AdaptiveModel;
 import awq4j.quant.AdaptiveModel.Change;
+import awq4j.quant.QuantScheme;
 import java.util.Arrays;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
 
 /** The models of {@link AdaptiveStudy}, kept from point to point: a stream is read once, unless a study is resumed. */
@@ -82,8 +84,7 @@ final class AdaptiveRuns {
     }
 
     private AdaptiveModel.Settings settings(int bits) {
-        var scheme = new awq4j.quant.QuantScheme(
-                bits, bench.groupSizes().getFirst(), false, awq4j.quant.QuantScheme.Range.REFERENCE);
+        var scheme = new QuantScheme(bits, bench.groupSizes().getFirst(), false, QuantScheme.Range.REFERENCE);
         return AdaptiveModel.Settings.DEFAULT.withScheme(scheme);
     }
 
@@ -122,7 +123,6 @@ final class AdaptiveRuns {
         private final int[][] text;
         private int sequences;
         private int derived;
-        private List<Change> drifts = List.of();
 
         Stream(Live live, int[][] text) {
             this.live = live;
@@ -135,7 +135,7 @@ final class AdaptiveRuns {
 
         /** Reads on, adapting after each sequence; the numbers say what the last of them moved, and what all of them did. */
         Map<String, Estimate> reach(int wanted) {
-            drifts = live.model.drifts();
+            List<Change> drifts = live.model.drifts();
             for (; sequences < wanted; sequences++) {
                 bench.watch().step("reading", sequences, wanted);
                 live.model.read(new int[][] {text[sequences]});
@@ -145,11 +145,13 @@ final class AdaptiveRuns {
             var numbers = new LinkedHashMap<String, Estimate>();
             numbers.put(
                     AdaptiveStudy.DRIFT,
-                    exactly(drifts.stream().mapToDouble(Change::drift).average().orElse(0)));
+                    Estimate.exact(
+                            drifts.stream().mapToDouble(Change::drift).average().orElse(0)));
             numbers.put(
                     AdaptiveStudy.LARGEST,
-                    exactly(drifts.stream().mapToDouble(Change::drift).max().orElse(0)));
-            numbers.put(AdaptiveStudy.DERIVED, exactly(derived));
+                    Estimate.exact(
+                            drifts.stream().mapToDouble(Change::drift).max().orElse(0)));
+            numbers.put(AdaptiveStudy.DERIVED, Estimate.exact(derived));
             return numbers;
         }
     }
@@ -275,17 +277,10 @@ final class AdaptiveRuns {
                 (done, all, soFar) -> bench.watch().step("measuring", done, all));
     }
 
-    /** A number that was counted. */
-    static Estimate exactly(double value) {
-        return new Estimate(value, Double.NaN);
-    }
-
     /** Sequences to read until each point of a stream: none, one, two, four, ... as far as there is text. */
     int[] positions() {
         int all = text(second()).length;
-        return java.util.stream.IntStream.concat(
-                        java.util.stream.IntStream.of(0),
-                        java.util.stream.IntStream.iterate(1, n -> n <= all, n -> 2 * n))
+        return IntStream.concat(IntStream.of(0), IntStream.iterate(1, n -> n <= all, n -> 2 * n))
                 .limit(AdaptiveStudy.POSITIONS)
                 .toArray();
     }

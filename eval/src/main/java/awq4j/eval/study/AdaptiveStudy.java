@@ -146,7 +146,7 @@ final class AdaptiveStudy {
 
     private static Row row(AdaptiveRuns runs, int position, Domain on, Map<String, Estimate> measured) {
         var numbers = new LinkedHashMap<>(measured);
-        numbers.put(TOKENS, AdaptiveRuns.exactly(runs.tokens(position)));
+        numbers.put(TOKENS, Estimate.exact(runs.tokens(position)));
         return new Row(Row.labels(READ, runs.tokens(position), MEASURED, on.name()), numbers);
     }
 }

@@ -67,7 +67,7 @@ final class CalibrationSizeStudy {
 
     private static Row row(int size, Map<String, Estimate> measured) {
         var numbers = new LinkedHashMap<>(measured);
-        numbers.put(SEQUENCES, new Estimate(size, Double.NaN));
+        numbers.put(SEQUENCES, Estimate.exact(size));
         return new Row(Row.labels(SIZE, size), numbers);
     }
 }

@@ -158,20 +158,22 @@ final class GridStudy {
             double loss = found.losses()[i];
             rows.add(new Row(
                     Row.labels(LINEARS, linears, SCALES, scales, AT, found.ratio(i)),
-                    Map.of(RATIO, number(found.ratio(i)), LOSS, number(loss), SHARE, number(loss / whole))));
+                    Map.of(
+                            RATIO,
+                            Estimate.exact(found.ratio(i)),
+                            LOSS,
+                            Estimate.exact(loss),
+                            SHARE,
+                            Estimate.exact(loss / whole))));
         }
         int best = least(found.losses());
         int other = least(byGram.losses());
         var chosen = new LinkedHashMap<String, Estimate>();
-        chosen.put(BEST, number(found.ratio(best)));
-        chosen.put(GAIN, number(found.losses()[best] / whole));
-        chosen.put(GRAM, number(found.ratio(other)));
-        chosen.put(COST, number(100 * (found.losses()[other] / found.losses()[best] - 1)));
+        chosen.put(BEST, Estimate.exact(found.ratio(best)));
+        chosen.put(GAIN, Estimate.exact(found.losses()[best] / whole));
+        chosen.put(GRAM, Estimate.exact(found.ratio(other)));
+        chosen.put(COST, Estimate.exact(100 * (found.losses()[other] / found.losses()[best] - 1)));
         rows.add(new Row(Row.labels(LINEARS, linears, SCALES, scales), chosen));
         return rows;
-    }
-
-    private static Estimate number(double value) {
-        return new Estimate(value, Double.NaN);
     }
 }

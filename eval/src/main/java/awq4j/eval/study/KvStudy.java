@@ -82,8 +82,8 @@ final class KvStudy {
         var rows = new ArrayList<Row>();
         var exact = new LinkedHashMap<String, Estimate>();
         exact.put(Workbench.PERPLEXITY, results.getFirst().a().perplexity());
-        exact.put(Workbench.RISE, number(0));
-        exact.put(Workbench.KL, number(0));
+        exact.put(Workbench.RISE, Estimate.exact(0));
+        exact.put(Workbench.KL, Estimate.exact(0));
         rows.add(row(bench, KvPrecision.F32, size, exact));
         for (int i = 0; i < ROUNDED.size(); i++) {
             Divergence.Result result = results.get(i);
@@ -107,8 +107,8 @@ final class KvStudy {
             position += 2L * shape.kvHeads() * kv.bytes(shape.headDim());
         }
         var numbers = new LinkedHashMap<>(quality);
-        numbers.put(READ, number((double) read));
-        numbers.put(POSITION, number((double) position));
+        numbers.put(READ, Estimate.exact((double) read));
+        numbers.put(POSITION, Estimate.exact((double) position));
         String label = switch (kv) {
             case F32 -> "FP32";
             case F16 -> "FP16";
@@ -116,9 +116,5 @@ final class KvStudy {
             case I4 -> "INT4";
         };
         return new Row(Row.labels(KV, label), numbers);
-    }
-
-    private static Estimate number(double value) {
-        return new Estimate(value, Double.NaN);
     }
 }

@@ -192,10 +192,10 @@ public final class QuantizationPicture {
         Double before = outcome.lossBefore();
         Double after = outcome.lossAfter();
         if (before != null && after != null) {
-            numbers.put(BEFORE, number(before));
-            numbers.put(AFTER, number(after));
+            numbers.put(BEFORE, Estimate.exact(before));
+            numbers.put(AFTER, Estimate.exact(after));
             if (before > 0) {
-                numbers.put(LEFT, number(after / before));
+                numbers.put(LEFT, Estimate.exact(after / before));
             }
         }
         if (clip != null) {
@@ -224,7 +224,7 @@ public final class QuantizationPicture {
                 clipped += less ? 1 : 0;
             }
         }
-        return new Estimate[] {number(sum / clip.length), number((double) clipped / clip.length)};
+        return new Estimate[] {Estimate.exact(sum / clip.length), Estimate.exact((double) clipped / clip.length)};
     }
 
     /** What the scale of a group does to the channels of its input. */
@@ -252,7 +252,7 @@ public final class QuantizationPicture {
                 .distinct()
                 .limit(3)
                 .collect(Collectors.joining(" "));
-        rows.add(new Row(Row.labels(BLOCK, spec.index(), INPUT, input), Map.of(RATIO, number(scale.ratio()))));
+        rows.add(new Row(Row.labels(BLOCK, spec.index(), INPUT, input), Map.of(RATIO, Estimate.exact(scale.ratio()))));
         int last = model.blocks().size() - 1;
         boolean profiled = spec.index() == 0 || spec.index() == last / 2 || spec.index() == last;
         for (boolean scaled : new boolean[] {false, true}) {
@@ -260,7 +260,7 @@ public final class QuantizationPicture {
             String when = scaled ? "after scaling" : "before";
             rows.add(new Row(
                     Row.labels(BLOCK, spec.index(), INPUT, input, WHEN, when),
-                    Map.of(SALIENT, number(salient(values, order)))));
+                    Map.of(SALIENT, Estimate.exact(salient(values, order)))));
             if (profiled) {
                 profile(values, order, when, "block " + spec.index() + ", input of " + input, rows);
             }
@@ -287,7 +287,7 @@ public final class QuantizationPicture {
                     .orElseThrow();
             rows.add(new Row(
                     Row.labels(PLACE, place, WHEN, when),
-                    Map.of(RANK, number(100.0 * to / order.length), MAGNITUDE, number(mean))));
+                    Map.of(RANK, Estimate.exact(100.0 * to / order.length), MAGNITUDE, Estimate.exact(mean))));
             from = to;
         }
     }
@@ -306,9 +306,5 @@ public final class QuantizationPicture {
 
     private static String brief(String name) {
         return name.substring(name.lastIndexOf('.') + 1);
-    }
-
-    private static Estimate number(double value) {
-        return new Estimate(value, Double.NaN);
     }
 }

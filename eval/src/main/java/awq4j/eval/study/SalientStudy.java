@@ -128,7 +128,7 @@ final class SalientStudy {
         Variant variant = bench.changed(counting, bench.calibration());
         var numbers = new LinkedHashMap<>(bench.quality(variant));
         numbers.remove(Workbench.CODED); // what is measured lies in floats
-        numbers.put(Workbench.BYTES, new Estimate(bytes + extra[0], Double.NaN));
+        numbers.put(Workbench.BYTES, Estimate.exact((double) (bytes + extra[0])));
         return numbers;
     }
 }

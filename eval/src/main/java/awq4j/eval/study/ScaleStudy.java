@@ -80,15 +80,15 @@ final class ScaleStudy {
         // where scales can be folded they cost nothing
         long bytes = bench.quantized(MethodChoice.rtn(), scheme).sizeBytes();
         numbers.remove(Workbench.CODED); // what is measured lies in floats
-        numbers.put(Workbench.BYTES, new Estimate(bytes, Double.NaN));
+        numbers.put(Workbench.BYTES, Estimate.exact((double) bytes));
         var steps = new Steps(0, 0, 0);
         for (BlockSpec spec : bench.model().blocks()) {
             BlockWeights weights = BlockWeights.load(spec, Parameters.of(bench.checkpoint()));
             steps = steps.plus(method.steps(spec, weights, bench.calibration().capture(spec.index()), scheme));
         }
-        numbers.put(CHANGED, new Estimate(steps.changedShare(), Double.NaN));
-        numbers.put(STEP, new Estimate(steps.meanStep(), Double.NaN));
-        numbers.put(ERROR, new Estimate(steps.meanStep() / settings.factor(), Double.NaN));
+        numbers.put(CHANGED, Estimate.exact(steps.changedShare()));
+        numbers.put(STEP, Estimate.exact(steps.meanStep()));
+        numbers.put(ERROR, Estimate.exact(steps.meanStep() / settings.factor()));
         return numbers;
     }
 }

@@ -108,7 +108,7 @@ final class SensitivityStudy {
         QuantScheme own = scheme.withBits(bits);
         return Point.of(Row.labels(Row.METHOD, label, "budget", bits), bench -> {
             Map<String, Estimate> numbers = bench.quality(bench.quantized(method, own));
-            numbers.put(MEAN_BITS, new Estimate(bits, Double.NaN));
+            numbers.put(MEAN_BITS, Estimate.exact(bits));
             return numbers;
         });
     }
@@ -122,7 +122,7 @@ final class SensitivityStudy {
             Variant variant =
                     bench.changed(BlockChange.of(mixture, scheme), method.calibrated() ? bench.calibration() : null);
             Map<String, Estimate> numbers = bench.quality(variant);
-            numbers.put(MEAN_BITS, new Estimate(BitBudget.bitsPerWeight(candidates, chosen), Double.NaN));
+            numbers.put(MEAN_BITS, Estimate.exact(BitBudget.bitsPerWeight(candidates, chosen)));
             return numbers;
         });
     }
@@ -158,7 +158,7 @@ final class SensitivityStudy {
                     },
                     null);
             Map<String, Estimate> numbers = bench.quality(variant, some);
-            numbers.put(CHANGE, new Estimate(change, Double.NaN));
+            numbers.put(CHANGE, Estimate.exact(change));
             rows.add(new Row(Row.labels(Row.BITS, bits), numbers));
         }
         return rows;

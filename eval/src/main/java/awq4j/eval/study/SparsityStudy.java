@@ -127,7 +127,7 @@ final class SparsityStudy {
         };
         var all = new LinkedHashMap<>(numbers);
         double bytes = Objects.requireNonNull(all.get(Workbench.BYTES)).value() - weights * (bits - each) / Byte.SIZE;
-        all.put(PACKED, new Estimate(Math.ceil(bytes), Double.NaN));
+        all.put(PACKED, Estimate.exact(Math.ceil(bytes)));
         return all;
     }
 }

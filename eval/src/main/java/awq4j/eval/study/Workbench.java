@@ -239,8 +239,8 @@ public final class Workbench {
     /** The same on another text. */
     public Map<String, Estimate> quality(Variant variant, Windows on) {
         Map<String, Estimate> numbers = quality(predictor(transformer(variant)), on);
-        numbers.put(BYTES, new Estimate(variant.sizeBytes(), Double.NaN));
-        numbers.put(CODED, new Estimate(variant.coded(), Double.NaN));
+        numbers.put(BYTES, Estimate.exact((double) variant.sizeBytes()));
+        numbers.put(CODED, Estimate.exact(variant.coded()));
         return numbers;
     }
 
@@ -266,12 +266,12 @@ public final class Workbench {
         Perplexity.Result result =
                 Perplexity.measure(original, on, (done, all, soFar) -> watch.step("measuring", done, all));
         var numbers = new LinkedHashMap<String, Estimate>();
-        numbers.put(KL, new Estimate(0, Double.NaN));
+        numbers.put(KL, Estimate.exact(0));
         numbers.put(PERPLEXITY, result.perplexity());
-        numbers.put(RISE, new Estimate(0, Double.NaN));
-        numbers.put(AGREEMENT, new Estimate(1, Double.NaN));
-        numbers.put(BYTES, new Estimate(2.0 * ParameterCount.of(model).total(), Double.NaN));
-        numbers.put(CODED, new Estimate(0, Double.NaN));
+        numbers.put(RISE, Estimate.exact(0));
+        numbers.put(AGREEMENT, Estimate.exact(1));
+        numbers.put(BYTES, Estimate.exact(2.0 * ParameterCount.of(model).total()));
+        numbers.put(CODED, Estimate.exact(0));
         return numbers;
     }
 
