@@ -71,7 +71,7 @@ record LinearFacts(
                 corrected++;
                 rank = (int) Math.max(rank, checkpoint.shape(name).dim(0));
             }
-            if (name.endsWith(LowRank.DOWN) || name.endsWith(LowRank.UP)) {
+            if (LowRank.isFactor(name)) {
                 beside += checkpoint.tensor(name).data().byteSize();
             }
         }

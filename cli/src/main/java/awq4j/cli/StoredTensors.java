@@ -151,7 +151,7 @@ record StoredTensors(Map<String, Long> files, List<Row> tensors) {
         return tensors.stream()
                 .filter(row -> isNumbers(row.dtype()) && !row.name().endsWith("inv_freq"))
                 .filter(row -> !without.contains(row.name()))
-                .filter(row -> !row.name().endsWith(LowRank.DOWN) && !row.name().endsWith(LowRank.UP))
+                .filter(row -> !LowRank.isFactor(row.name()))
                 .mapToLong(row -> saturated(row.shape()))
                 .sum();
     }

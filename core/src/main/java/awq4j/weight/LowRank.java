@@ -56,6 +56,11 @@ public record LowRank(Weight down, Weight up) {
         return memory;
     }
 
+    /** Whether a tensor is one of the two, by its name. */
+    public static boolean isFactor(String tensor) {
+        return tensor.endsWith(DOWN) || tensor.endsWith(UP);
+    }
+
     /** Its rank. */
     public int rank() {
         return down.rows();

@@ -105,7 +105,7 @@ public final class PackedFile implements AutoCloseable {
         List<Source> sources = packed(matrices, beforeEach);
         for (String name : checkpoint.names()) {
             int dot = name.lastIndexOf('.');
-            boolean beside = name.endsWith(".bias") || name.endsWith(LowRank.DOWN) || name.endsWith(LowRank.UP);
+            boolean beside = name.endsWith(".bias") || LowRank.isFactor(name);
             if (dot < 0 || beside || !stoodFor.contains(name.substring(0, dot))) {
                 Tensor tensor = checkpoint.tensor(name);
                 sources.add(new Source(name, tensor.dtype(), tensor.shape(), () -> {
