@@ -16,6 +16,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -67,7 +68,7 @@ final class AdaptiveBlock {
             BlockSpec spec,
             Parameters original,
             AdaptiveModel.Settings settings,
-            java.util.function.Predicate<Linear> whole) {
+            Predicate<Linear> whole) {
         this.backend = backend;
         this.spec = spec;
         this.original = original;
@@ -121,7 +122,7 @@ final class AdaptiveBlock {
     }
 
     /** Runs at full precision again, and forgets what it saw. */
-    void reset(Transformer transformer, java.util.function.Predicate<Linear> whole) {
+    void reset(Transformer transformer, Predicate<Linear> whole) {
         scales.clear();
         clips.clear();
         for (int i = 0; i < inputs.size(); i++) {

@@ -32,22 +32,20 @@ final class GroupScales {
 
     /** The zeros of a group that begins at {@code at}; 0 if it has biases. */
     static FloatVector zero(MemorySegment w, long at, CodeOrder order) {
-        return order.biased() ? FloatVector.zero(F) : zero(w, at, order.halves());
-    }
-
-    private static FloatVector zero(MemorySegment w, long at, boolean halves) {
-        return halves
+        if (order.biased()) {
+            return FloatVector.zero(F);
+        }
+        return order.halves()
                 ? upper(IntVector.fromMemorySegment(I, w, at, LE))
                 : FloatVector.fromMemorySegment(F, w, at + Lanes.BYTES, LE);
     }
 
     /** The biases of a group that begins at {@code at}; 0 if it has zeros. */
     static FloatVector bias(MemorySegment w, long at, CodeOrder order) {
-        return order.biased() ? bias(w, at, order.halves()) : FloatVector.zero(F);
-    }
-
-    private static FloatVector bias(MemorySegment w, long at, boolean halves) {
-        return halves
+        if (!order.biased()) {
+            return FloatVector.zero(F);
+        }
+        return order.halves()
                 ? upperHalf(IntVector.fromMemorySegment(I, w, at, LE))
                 : FloatVector.fromMemorySegment(F, w, at + Lanes.BYTES, LE);
     }

@@ -85,20 +85,7 @@ public record QuantizeSettings(
      * @throws IllegalArgumentException if recipes do not suffice for the method; when the method is made
      */
     public QuantizeSettings withWidths(Widths mixture) {
-        return new QuantizeSettings(
-                source,
-                output,
-                mixture,
-                MethodChoice.mixed(method, mixture),
-                calibration,
-                recipeOut,
-                force,
-                restart,
-                maxShardBytes,
-                cpu,
-                program,
-                progress,
-                stop);
+        return with(mixture, MethodChoice.mixed(method, mixture));
     }
 
     /**
@@ -108,11 +95,15 @@ public record QuantizeSettings(
      * @throws IllegalArgumentException if the method carries out a recipe
      */
     public QuantizeSettings withLowRank(WithLowRank.Settings lowRank) {
+        return with(widths.packedDensely(), MethodChoice.lowRank(method, lowRank));
+    }
+
+    private QuantizeSettings with(Widths others, MethodChoice other) {
         return new QuantizeSettings(
                 source,
                 output,
-                widths.packedDensely(),
-                MethodChoice.lowRank(method, lowRank),
+                others,
+                other,
                 calibration,
                 recipeOut,
                 force,
