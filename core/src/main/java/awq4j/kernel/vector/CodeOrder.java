@@ -34,8 +34,8 @@ record CodeOrder(
     /** Columns of 4 bits that a vector of lanes has in the form that sums are made of. */
     private static final int FORM = 8;
 
-    /** @param bits that a code takes, as {@link #bits(Grouped)} says or more */
-    static CodeOrder of(Grouped layout, int columns, int bits, boolean halves) {
+    static CodeOrder of(Grouped layout, int columns, boolean halves) {
+        int bits = bits(layout);
         int source = Math.min(columns, layout.groupSize());
         int group = source;
         if (source > Precision.ACTIVATION_GROUP) {
@@ -54,7 +54,7 @@ record CodeOrder(
     }
 
     /** The fewest bits that the kernels know for a layout's codes. */
-    static int bits(Grouped layout) {
+    private static int bits(Grouped layout) {
         return layout.bits() <= 4 ? layout.bits() : 8;
     }
 
@@ -147,18 +147,39 @@ record CodeOrder(
         return (halves ? 1 : 2) * Lanes.BYTES;
     }
 
+    /** Vectors of rows that lie side by side: a group's heads, then codes in turns. The same columns meet both. */
+    int abreast() {
+        return bits == 4 ? 2 : 1;
+    }
+
     /** Bytes of one group of a vector of rows. */
     int groupBytes() {
         return headBytes() + blocks * blockVectors() * Lanes.BYTES;
     }
 
-    /** Bytes of a vector of rows, group after group. */
+    /** Bytes of a vector of rows, all groups. */
     long vectorBytes() {
         return (long) groups * groupBytes();
     }
 
-    /** Where a group of a vector of rows begins. */
+    /** Where a group of a vector of rows, and of those beside it, begins. */
+    private long start(int vector, int group) {
+        int sides = abreast();
+        return vector / sides * (sides * vectorBytes()) + (long) group * sides * groupBytes();
+    }
+
+    /** Where the head of a group of a vector of rows begins. */
     long place(int vector, int group) {
-        return vector * vectorBytes() + (long) group * groupBytes();
+        return start(vector, group) + vector % abreast() * (long) headBytes();
+    }
+
+    /** Where the codes of a group of a vector of rows begin. */
+    long codes(int vector, int group) {
+        return start(vector, group) + abreast() * (long) headBytes() + vector % abreast() * (long) Lanes.BYTES;
+    }
+
+    /** Bytes from one of these vectors of codes to the next. */
+    long codeStep() {
+        return (long) abreast() * Lanes.BYTES;
     }
 }

@@ -218,7 +218,8 @@ final class FourBits {
      * Decodes a group as scale * (code - zero) + bias, columns in the matrix's order, {@link Lanes#PAIR} floats apart.
      *
      * @param at where the group begins
-     * @param codes memory that has its codes as {@link CodeOrder#forms} vectors, from byte {@code from} on
+     * @param codes memory that has its codes as {@link CodeOrder#forms} vectors, from byte {@code from} on, {@code step}
+     *     bytes from one to the next
      * @param tile float matrix, aligned to vectors, from byte {@code tileAt} on
      */
     static void decode(
@@ -227,14 +228,15 @@ final class FourBits {
             CodeOrder order,
             MemorySegment codes,
             long from,
+            long step,
             MemorySegment tile,
             long tileAt) {
         FloatVector scale = GroupScales.scale(w, at, order);
         FloatVector zero = GroupScales.zero(w, at, order);
         FloatVector bias = GroupScales.bias(w, at, order);
         int loads = order.forms();
-        decodeHalf(codes, from, loads, 0, scale, zero, bias, tile, tileAt);
-        decodeHalf(codes, from, loads, 16, scale, zero, bias, tile, tileAt + COLUMN);
+        decodeHalf(codes, from, step, loads, 0, scale, zero, bias, tile, tileAt);
+        decodeHalf(codes, from, step, loads, 16, scale, zero, bias, tile, tileAt + COLUMN);
     }
 
     /**
@@ -247,14 +249,15 @@ final class FourBits {
         FloatVector scale = FloatVector.fromMemorySegment(F, tile, scaleAt, LE);
         FloatVector bias = FloatVector.fromMemorySegment(F, tile, scaleAt + B, LE);
         FloatVector zeros = FloatVector.broadcast(F, zero);
-        decodeHalf(w, at, loads, 0, scale, zeros, bias, tile, tileAt);
-        decodeHalf(w, at, loads, 16, scale, zeros, bias, tile, tileAt + COLUMN);
+        decodeHalf(w, at, B, loads, 0, scale, zeros, bias, tile, tileAt);
+        decodeHalf(w, at, B, loads, 16, scale, zeros, bias, tile, tileAt + COLUMN);
     }
 
     /** Every second column; all eight in one loop are more than the compiler agrees to inline. */
     private static void decodeHalf(
             MemorySegment w,
             long codes,
+            long step,
             int loads,
             int shift,
             FloatVector scale,
@@ -263,7 +266,8 @@ final class FourBits {
             MemorySegment tile,
             long tileAt) {
         for (int j = 0; j < loads; j++) {
-            IntVector v = IntVector.fromMemorySegment(I, w, codes + j * B, LE).lanewise(VectorOperators.LSHR, shift);
+            IntVector v =
+                    IntVector.fromMemorySegment(I, w, codes + j * step, LE).lanewise(VectorOperators.LSHR, shift);
             long o = tileAt + j * (8 * COLUMN);
             ((FloatVector) v.and(0xf).convert(I2F, 0))
                     .sub(zero)

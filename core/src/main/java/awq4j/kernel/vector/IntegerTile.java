@@ -56,7 +56,8 @@ final class IntegerTile {
      * Writes one vector's part of a group.
      *
      * @param at where the group begins in {@code w}
-     * @param codes memory that has its codes as {@link CodeOrder#forms} vectors, from byte {@code from} on
+     * @param codes memory that has its codes as {@link CodeOrder#forms} vectors, from byte {@code from} on, {@code step}
+     *     bytes from one to the next
      * @param tileAt where the group begins in the tile, plus a vector's bytes for the second vector
      */
     static void decode(
@@ -65,6 +66,7 @@ final class IntegerTile {
             CodeOrder order,
             MemorySegment codes,
             long from,
+            long step,
             MemorySegment tile,
             long tileAt) {
         GroupScales.scale(w, at, order).intoMemorySegment(tile, tileAt, LE);
@@ -74,7 +76,7 @@ final class IntegerTile {
         IntVector mask = IntVector.broadcast(I, 0xf000f);
         ShortVector middle = ShortVector.broadcast(S, MIDDLE);
         for (int j = 0, loads = order.forms(); j < loads; j++) {
-            IntVector v = IntVector.fromMemorySegment(I, codes, from + (long) j * Lanes.BYTES, LE);
+            IntVector v = IntVector.fromMemorySegment(I, codes, from + j * step, LE);
             long o = to + j * (8L * Lanes.BYTES);
             v.and(mask).reinterpretAsShorts().sub(middle).intoMemorySegment(tile, o, LE);
             v.lanewise(VectorOperators.LSHR, 4)

@@ -25,10 +25,11 @@ final class LaneCodes {
      */
     static void put(CodeOrder order, MemorySegment row, int column, int count, MemorySegment memory, long at) {
         long to = at;
+        long step = order.codeStep();
         int end = column + count;
         switch (order.bits()) {
             case 2 -> {
-                for (int k = column; k < end; k += 2 * FORM, to += Lanes.BYTES) {
+                for (int k = column; k < end; k += 2 * FORM, to += step) {
                     memory.set(INT, to, nibbles(row, k, end - k) | (nibbles(row, k + FORM, end - k - FORM) << 2));
                 }
             }
@@ -38,12 +39,12 @@ final class LaneCodes {
                 }
             }
             case 4 -> {
-                for (int k = column; k < end; k += FORM, to += Lanes.BYTES) {
+                for (int k = column; k < end; k += FORM, to += step) {
                     memory.set(INT, to, nibbles(row, k, end - k));
                 }
             }
             default -> {
-                for (int k = column; k < end; k += 4, to += Lanes.BYTES) {
+                for (int k = column; k < end; k += 4, to += step) {
                     memory.set(INT, to, bytes(row, k, end - k));
                 }
             }

@@ -55,7 +55,7 @@ final class LaneWriter {
         this.scales = new float[L * sourceGroups];
         this.biases = new float[order.biased() ? L * sourceGroups : 0];
         this.zeros = new byte[order.biased() ? 0 : L * sourceGroups];
-        this.out = new int[Math.toIntExact(order.vectorBytes() / Integer.BYTES)];
+        this.out = new int[Math.toIntExact(order.abreast() * order.vectorBytes() / Integer.BYTES)];
         if (layout.zeroPoint() == ZeroPoint.MIDDLE) {
             Arrays.fill(zeros, (byte) (1 << (layout.bits() - 1)));
         }
@@ -85,23 +85,31 @@ final class LaneWriter {
         return halves;
     }
 
-    /** Writes all bytes of a vector of rows, from byte {@code at} on; lanes behind the last row are zero. */
+    /**
+     * Writes all bytes of a vector of rows and of those that lie beside it, from byte {@code at} on; lanes behind the last
+     * row are zero.
+     *
+     * @param vector the first, a multiple of {@link CodeOrder#abreast}
+     */
     void write(int vector, MemorySegment memory, long at) {
-        read(vector * L, Math.min(L, weight.rows() - vector * L));
-        heads();
-        if (whole) {
-            pairUp();
-            transpose();
-        } else {
-            for (int lane = 0; lane < L; lane++) {
-                collect(lane);
+        for (int side = 0; side < order.abreast(); side++) {
+            int row = (vector + side) * L;
+            read(row, Math.clamp(weight.rows() - row, 0, L));
+            heads(side);
+            if (whole) {
+                pairUp();
+                transpose(side);
+            } else {
+                for (int lane = 0; lane < L; lane++) {
+                    collect(side, lane);
+                }
             }
         }
         MemorySegment.copy(out, 0, memory, INT, at, out.length);
     }
 
     private void read(int row, int rows) {
-        if (rows < L) { // the last vector
+        if (rows < L) { // the last vectors
             Arrays.fill(codes, rows * rowInts(), codes.length, 0);
             Arrays.fill(scales, rows * sourceGroups, scales.length, 0);
             if (order.biased()) {
@@ -109,6 +117,9 @@ final class LaneWriter {
             } else {
                 Arrays.fill(zeros, rows * sourceGroups, zeros.length, (byte) 0);
             }
+        }
+        if (rows == 0) {
+            return;
         }
         MemorySegment values = weight.values();
         if (rowBytes % Integer.BYTES == 0) {
@@ -133,9 +144,9 @@ final class LaneWriter {
     }
 
     /** Scale and zero (or bias) of every group. */
-    private void heads() {
+    private void heads(int side) {
         for (int g = 0; g < order.groups(); g++) {
-            int at = g * (order.groupBytes() / Integer.BYTES);
+            int at = (int) (order.place(side, g) / Integer.BYTES);
             int from = order.source(g);
             for (int lane = 0; lane < L; lane++, from += sourceGroups) {
                 float scale = scales[from];
@@ -164,13 +175,14 @@ final class LaneWriter {
         }
     }
 
-    private void transpose() {
+    private void transpose(int side) {
         int rowInts = rowInts();
+        int step = (int) (order.codeStep() / Integer.BYTES);
         for (int g = 0; g < order.groups(); g++) {
-            int at = g * (order.groupBytes() / Integer.BYTES) + order.headBytes() / Integer.BYTES;
+            int at = (int) (order.codes(side, g) / Integer.BYTES);
             int from = order.start(g) / perInt;
             int end = from + order.length(g) / perInt;
-            for (; from < end; from++, at += L) {
+            for (; from < end; from++, at += step) {
                 for (int lane = 0; lane < L; lane++) {
                     out[at + lane] = codes[lane * rowInts + from];
                 }
@@ -179,11 +191,11 @@ final class LaneWriter {
     }
 
     /** The codes of one row, whose groups begin anywhere in an int, or which take fewer bits in a lane. */
-    private void collect(int lane) {
+    private void collect(int side, int lane) {
         MemorySegment row = MemorySegment.ofArray(codes).asSlice((long) lane * rowInts() * Integer.BYTES);
         MemorySegment target = MemorySegment.ofArray(out);
         for (int g = 0; g < order.groups(); g++) {
-            long at = (long) g * order.groupBytes() + order.headBytes() + (long) lane * Integer.BYTES;
+            long at = order.codes(side, g) + (long) lane * Integer.BYTES;
             LaneCodes.put(order, row, order.start(g), order.length(g), target, at);
         }
     }

@@ -53,12 +53,12 @@ final class PackedWeight extends TiledWeight {
     private static final int ROWS_TOGETHER = 256;
 
     /** Raise the number when bytes come to lie otherwise: files of packed weights name their order. */
-    private static final String ORDER = "rows" + L + "-v1-";
+    private static final String ORDER = "rows" + L + "-v2-";
 
     private static final String HALVES = ORDER + "f16";
     private static final String FLOATS = ORDER + "f32";
 
-    /** Behind the order of codes of 2 or 3 bits that lie as such; without it they take 4, as in files of old. */
+    /** Behind the order of codes of 2 or 3 bits. */
     private static final String BITS = "-bits";
 
     /** Behind the order of a matrix whose memory ends with its {@link InputOrder}. */
@@ -83,8 +83,8 @@ final class PackedWeight extends TiledWeight {
 
     PackedWeight(Weight weight, Grouped layout, Precision precision, Split split) {
         super(weight);
-        this.order = CodeOrder.of(layout, weight.columns(), CodeOrder.bits(layout), halves(weight, layout, split));
-        this.vectors = (weight.rows() + L - 1) / L;
+        this.order = CodeOrder.of(layout, weight.columns(), halves(weight, layout, split));
+        this.vectors = vectors(weight.rows());
         this.rounds = precision.roundedGroup(layout()) != 0;
         this.integers = rounds && order.bits() <= 4;
         this.pieceVectors = pieceVectors();
@@ -96,6 +96,11 @@ final class PackedWeight extends TiledWeight {
                 fill(arena, piece, writer);
             }
         });
+    }
+
+    private int vectors(int rows) {
+        int together = L * order.abreast();
+        return ((rows - 1) / together + 1) * order.abreast();
     }
 
     /** So many that each thread gets memory, which Java sets to zero, for the piece that it packs. */
@@ -114,7 +119,7 @@ final class PackedWeight extends TiledWeight {
             bytes = memoryBytes(gathered != null) - start;
         }
         MemorySegment memory = arena.allocate(bytes, ALIGNMENT);
-        for (int vector = first; vector < end; vector++) {
+        for (int vector = first; vector < end; vector += order.abreast()) {
             writer.write(vector, memory, (vector - first) * order.vectorBytes());
         }
         if (end == vectors && gathered != null) {
@@ -128,9 +133,14 @@ final class PackedWeight extends TiledWeight {
         return pieces[vector / pieceVectors];
     }
 
-    /** Where in its piece a group of a vector begins. */
+    /** Where in its piece the head of a group of a vector begins. */
     private long place(int vector, int group) {
         return order.place(vector % pieceVectors, group);
+    }
+
+    /** Where in its piece the codes of a group of a vector begin. */
+    private long codes(int vector, int group) {
+        return order.codes(vector % pieceVectors, group);
     }
 
     /** Takes in what {@link #toMatrix} gave. */
@@ -140,9 +150,9 @@ final class PackedWeight extends TiledWeight {
             throw new IllegalArgumentException("matrix " + packed.name() + ": expected the order " + HALVES + " or "
                     + FLOATS + ", found " + packed.order());
         }
-        this.order = CodeOrder.of(
-                packed.layout(), packed.columns(), bits(packed), packed.order().startsWith(HALVES));
-        this.vectors = (packed.rows() - 1) / L + 1;
+        this.order =
+                CodeOrder.of(packed.layout(), packed.columns(), packed.order().startsWith(HALVES));
+        this.vectors = vectors(packed.rows());
         this.rounds = precision.roundedGroup(layout()) != 0;
         this.integers = rounds && order.bits() <= 4;
         MemorySegment memory = packed.memory();
@@ -169,15 +179,6 @@ final class PackedWeight extends TiledWeight {
 
     private static String without(String suffix, String text) {
         return text.endsWith(suffix) ? text.substring(0, text.length() - suffix.length()) : text;
-    }
-
-    /** What a code takes in a kept matrix. */
-    private static int bits(PackedMatrix packed) {
-        int bits = CodeOrder.bits(packed.layout());
-        if (bits >= 4) {
-            return bits;
-        }
-        return without(GATHERED, packed.order()).endsWith(BITS + bits) ? bits : 4;
     }
 
     private static @Nullable InputOrder inputOrder(PackedMatrix packed) {
@@ -246,8 +247,8 @@ final class PackedWeight extends TiledWeight {
             } else {
                 second = memory.get(FLOAT, from + Lanes.BYTES);
             }
-            long codes = from + order.headBytes();
-            IntUnaryOperator vector = i -> memory.get(INT, codes + (long) i * Lanes.BYTES);
+            long codes = codes(row / L, g) + row % L * (long) Integer.BYTES;
+            IntUnaryOperator vector = i -> memory.get(INT, codes + i * order.codeStep());
             for (int k = 0; k < order.length(g); k++) {
                 int code = order.code(k, vector);
                 out[at + order.start(g) + k] = order.biased() ? Math.fma(scale, code, second) : scale * (code - second);
@@ -283,14 +284,14 @@ final class PackedWeight extends TiledWeight {
             for (int v = 0; v < Math.min(2, vectors - 2 * band); v++) {
                 long group = place(2 * band + v, g);
                 long at = ((g * (long) order.width() - from) * Lanes.PAIR + (long) v * L) * Float.BYTES;
-                long codes = group + order.headBytes();
+                long codes = codes(2 * band + v, g);
                 long forms = super.tileBytes();
                 switch (order.bits()) {
                     case 2, 3 -> {
                         unfold(memory, codes, tile, forms);
-                        FourBits.decode(memory, group, order, tile, forms, tile, at);
+                        FourBits.decode(memory, group, order, tile, forms, Lanes.BYTES, tile, at);
                     }
-                    case 4 -> FourBits.decode(memory, group, order, memory, codes, tile, at);
+                    case 4 -> FourBits.decode(memory, group, order, memory, codes, order.codeStep(), tile, at);
                     default -> EightBits.decode(memory, group, order, tile, at);
                 }
             }
@@ -367,14 +368,14 @@ final class PackedWeight extends TiledWeight {
             long at = (g - from) * bytes;
             for (int v = 0; v < Math.min(2, vectors - 2 * band); v++) {
                 long group = place(2 * band + v, g);
-                long codes = group + order.headBytes();
+                long codes = codes(2 * band + v, g);
                 long vectorAt = at + (long) v * Lanes.BYTES;
                 if (order.bits() == 4) {
-                    IntegerTile.decode(memory, group, order, memory, codes, tile, vectorAt);
+                    IntegerTile.decode(memory, group, order, memory, codes, order.codeStep(), tile, vectorAt);
                     continue;
                 }
                 unfold(memory, codes, tile, IntegerTileKernel.bytes());
-                IntegerTile.decode(memory, group, order, tile, IntegerTileKernel.bytes(), tile, vectorAt);
+                IntegerTile.decode(memory, group, order, tile, IntegerTileKernel.bytes(), Lanes.BYTES, tile, vectorAt);
             }
             int scales = 2 * g * n + first;
             for (int v = 0; order.biased() && v < Math.min(2, vectors - 2 * band); v++) {
@@ -399,8 +400,9 @@ final class PackedWeight extends TiledWeight {
     private void touch(int vector, int fromGroup, int toGroup, Scratch scratch) {
         MemorySegment memory = memory(vector);
         long sum = 0;
-        for (int v = vector; v < Math.min(vector + 2, vectors); v++) {
-            long end = place(v, fromGroup) + (long) (toGroup - fromGroup) * order.groupBytes();
+        int sides = order.abreast();
+        for (int v = vector; v < Math.min(vector + 2, vectors); v += sides) {
+            long end = place(v, fromGroup) + (long) (toGroup - fromGroup) * sides * order.groupBytes();
             for (long at = place(v, fromGroup); at < end; at += ALIGNMENT) {
                 sum += memory.get(INT, at);
             }
@@ -457,12 +459,29 @@ final class PackedWeight extends TiledWeight {
     @Override
     void multiplyOne(float[] x, Prepared prepared, float[] sums, int row, int height, Scratch scratch) {
         int first = row / L;
-        int count = (height + L - 1) / L;
+        int count = vectors(height);
+        int sides = order.abreast();
         for (int v = 0; v < count; ) {
             int left = Math.min(count - v, pieceVectors - (first + v) % pieceVectors); // of the piece of memory
-            int log = 31 - Integer.numberOfLeadingZeros(Math.min(STREAMS, left));
-            multiplyStreams(prepared, sums, v * L, first + v, log, scratch);
-            v += 1 << log;
+            int log = 31 - Integer.numberOfLeadingZeros(Math.min(STREAMS, left / sides));
+            if (order.bits() == 4) {
+                multiplyPairs(prepared, sums, v * L, first + v, log);
+            } else {
+                multiplyStreams(prepared, sums, v * L, first + v, log, scratch);
+            }
+            v += sides << log;
+        }
+    }
+
+    private void multiplyPairs(Prepared prepared, float[] sums, int to, int vector, int log) {
+        MemorySegment memory = memory(vector);
+        long at = place(vector, 0);
+        long stride = 2 * order.vectorBytes();
+        Arrays.fill(sums, to, to + (2 * L << log), 0);
+        if (integers) {
+            FourBitPairs.integers(memory, at, stride, log, order, prepared.ints(), prepared.floats(), sums, to);
+        } else {
+            FourBitPairs.floats(memory, at, stride, log, order, prepared.floats(), sums, to, 15);
         }
     }
 
@@ -505,7 +524,6 @@ final class PackedWeight extends TiledWeight {
         switch (order.bits()) {
             case 2 -> TwoBits.floats(memory, at, stride, log, head, blocks, n, x, k, products, 3);
             case 3 -> ThreeBits.floats(memory, at, stride, log, head, blocks, n, x, k, products, 1);
-            case 4 -> FourBits.floats(memory, at, stride, log, head, blocks, n, x, k, products, 15);
             default -> EightBits.floats(memory, at, stride, log, head, blocks, n, x, k, products, 255);
         }
     }
@@ -519,8 +537,7 @@ final class PackedWeight extends TiledWeight {
         switch (order.bits()) {
             case 2 -> TwoBits.integers(memory, at, stride, log, head, blocks, n, x, k, products, 0x30003);
             case 3 -> ThreeBits.integers(memory, at, stride, log, head, blocks, n, x, k, products, 1);
-            case 4 -> FourBits.integers(memory, at, stride, log, head, blocks, n, x, k, products);
-            default -> throw new IllegalStateException("codes of " + order.bits() + " bits meet floats only");
+            default -> throw new IllegalStateException("codes of " + order.bits() + " bits are not multiplied here");
         }
     }
 }
