@@ -75,6 +75,9 @@ public final class MachineCeilings implements AutoCloseable {
                 sink = loops.read(region, at, at + PIECE / 64);
             }
         }
+        readBytesPerSecond(); // the first of each is far below the next: half of it, on two threads
+        floatOperationsPerSecond();
+        shortOperationsPerSecond();
     }
 
     /** Threads that measure together. */

@@ -74,7 +74,7 @@ final class EightBits {
         }
     }
 
-    /** As {@link FourBits#decode(MemorySegment, long, CodeOrder, MemorySegment, long, MemorySegment, long)}, of whole codes. */
+    /** As {@link FourBits#decode(MemorySegment, long, CodeOrder, MemorySegment, long, long, MemorySegment, long)}, of whole codes. */
     static void decode(MemorySegment w, long at, CodeOrder order, MemorySegment tile, long tileAt) {
         FloatVector scale = GroupScales.scale(w, at, order);
         FloatVector zero = GroupScales.zero(w, at, order);

@@ -477,7 +477,7 @@ final class PackedWeight extends TiledWeight {
         MemorySegment memory = memory(vector);
         long at = place(vector, 0);
         long stride = 2 * order.vectorBytes();
-        Arrays.fill(sums, to, to + (2 * L << log), 0);
+        Arrays.fill(sums, to, to + ((2 * L) << log), 0);
         if (integers) {
             FourBitPairs.integers(memory, at, stride, log, order, prepared.ints(), prepared.floats(), sums, to);
         } else {
