@@ -81,12 +81,24 @@ public final class WeightCodec {
                 }
             } else {
                 int zero = zero(weight, layout, row, g);
-                for (int k = from; k < end; k++) {
+                int k = nibbles && from % 2 == 0 ? decodePairs(codes, from, end, scale, zero, out, at) : from;
+                for (; k < end; k++) {
                     out[at + k] = scale * (code(codes, nibbles, k) - zero);
                 }
             }
             from = end;
         }
+    }
+
+    /** Columns that share a byte, from an even one on; half the time of one after the other. Where it ended. */
+    private static int decodePairs(byte[] codes, int from, int end, float scale, int zero, float[] out, int at) {
+        int k = from;
+        for (; k + 1 < end; k += 2) {
+            int pair = codes[k >> 1];
+            out[at + k] = scale * ((pair & 15) - zero);
+            out[at + k + 1] = scale * (((pair >>> 4) & 15) - zero);
+        }
+        return k;
     }
 
     /** The codes of a row, as they are stored: in an array, where reading one takes a fraction of the time. */

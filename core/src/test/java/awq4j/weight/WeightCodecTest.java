@@ -28,6 +28,17 @@ class WeightCodecTest {
         assertThat(row).containsExactly(4, -0.25f, 3, 0);
     }
 
+    /** Groups of three: the second begins in the middle of a byte. */
+    @Test
+    void groupsOfNibblesMayBeginAnywhere() {
+        var layout = new Grouped(4, 3, ZeroPoint.INTEGER);
+        byte[] codes = {0x21, 0x43, 0x65, (byte) 0xf7};
+        float[] scales = {1, 10, 100};
+        byte[] zeros = {1, 3, 15};
+        var weight = new Weight("w", 1, 8, layout, of(codes), MemorySegment.ofArray(scales), of(zeros));
+        assertThat(WeightCodec.decode(weight)).containsExactly(0, 1, 2, 10, 20, 30, -800, 0);
+    }
+
     /** Two rows of five columns in groups of two: rows start on a byte, the last group is a single column. */
     @Test
     void nibblesRunFromLowToHighAndTheTailIsShorter() {
