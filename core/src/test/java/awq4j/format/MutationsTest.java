@@ -5,6 +5,8 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import awq4j.format.Mutations.Outcome;
 import java.io.IOException;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.HashSet;
@@ -66,6 +68,10 @@ class MutationsTest {
         assertFound("bytes allocated for a file of ", file -> {
             byte[] much = new byte[(2 << 20) + file.getNameCount()];
             throw new MalformedFileException(file, 0, "only after taking " + much.length);
+        });
+        assertFound("bytes allocated for a file of ", file -> {
+            MemorySegment much = Arena.ofAuto().allocate(2 << 20);
+            throw new MalformedFileException(file, 0, "only after taking " + much.byteSize());
         });
     }
 

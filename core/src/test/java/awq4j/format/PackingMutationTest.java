@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import awq4j.format.Mutations.Outcome;
 import awq4j.format.awq.AwqPacking;
 import awq4j.format.gptq.GptqPacking;
+import awq4j.format.pickle.TorchModels;
 import awq4j.format.safetensors.SafetensorsWriter;
 import awq4j.format.safetensors.SafetensorsWriter.Source;
 import awq4j.tensor.DType;
@@ -24,16 +25,17 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
 /** Models of one packed linear in every packing: damaged headers, shapes, words and configurations. */
 class PackingMutationTest {
-    private static final int FILES = 3_000;
+    /** Of each kind ten thousand files in all: its tensors, header and body, and its configuration. */
+    private static final int TENSOR_FILES = 7_000;
 
-    /** Where a format has one kind: ten thousand files of each format are damaged in all. */
-    private static final int FILES_OF_ONE_KIND = 5_000;
+    private static final int CONFIGURATIONS = 3_000;
 
     @TempDir
     private Path folder;
@@ -56,10 +58,6 @@ class PackingMutationTest {
         Kind(String method, String fields) {
             config = "{\"model_type\":\"llama\",\"quantization_config\":{\"quant_method\":\"" + method + "\"," + fields
                     + "}}";
-        }
-
-        int files() {
-            return this == COMPRESSED ? FILES_OF_ONE_KIND : FILES;
         }
 
         List<Source> sources() {
@@ -136,10 +134,11 @@ class PackingMutationTest {
         Outcome outcome = Mutations.of(good, kind.config.length())
                 .within(8, header)
                 .within(header, good.length)
-                .read(kind.files(), file, damaged -> read());
-        assertThat(outcome.accepted()).isGreaterThan(FILES / 10);
-        assertThat(outcome.malformed()).isGreaterThan(FILES / 10);
-        assertThat(outcome.unsupported()).isGreaterThan(FILES / 200);
+                .placed()
+                .read(TENSOR_FILES, file, damaged -> read(folder));
+        assertThat(outcome.accepted()).isGreaterThan(TENSOR_FILES / 10);
+        assertThat(outcome.malformed()).isGreaterThan(TENSOR_FILES / 10);
+        assertThat(outcome.unsupported()).isGreaterThan(TENSOR_FILES / 200);
     }
 
     @ParameterizedTest
@@ -149,14 +148,37 @@ class PackingMutationTest {
         byte[] good = kind.config.getBytes(StandardCharsets.UTF_8);
         Outcome outcome = Mutations.of(good, 1000 + kind.config.length())
                 .within(kind.config.indexOf("quant_method"), good.length)
-                .read(kind.files(), folder.resolve("config.json"), damaged -> read());
-        assertThat(outcome.accepted()).isGreaterThan(FILES / 50);
-        assertThat(outcome.malformed()).isGreaterThan(FILES / 5);
-        assertThat(outcome.unsupported()).isGreaterThan(FILES / 50);
+                .read(CONFIGURATIONS, folder.resolve("config.json"), damaged -> read(folder));
+        assertThat(outcome.accepted()).isGreaterThan(CONFIGURATIONS / 50);
+        assertThat(outcome.malformed()).isGreaterThan(CONFIGURATIONS / 5);
+        assertThat(outcome.unsupported()).isGreaterThan(CONFIGURATIONS / 50);
     }
 
-    private void read() {
-        try (Checkpoint checkpoint = Checkpoints.open(folder)) {
+    /** A pickle in which nothing but the shapes tells how it is packed. */
+    @Test
+    void damagedFilesOfLlmAwqAreReadOrRefused() throws IOException {
+        Files.writeString(folder.resolve("config.json"), "{\"model_type\":\"llama\"}");
+        Path same = folder.resolve("same.safetensors");
+        write(same, Kind.GEMV_FAST);
+        Path file = TorchModels.write(same, folder.resolve("model.pt"), name -> name.replace("qzeros", "scaled_zeros"));
+        Files.delete(same);
+        try (Checkpoint checkpoint = Checkpoints.open(file)) {
+            assertThat(checkpoint.hasPacked("l")).isTrue();
+            assertThat(checkpoint.matrixShape("l")).isEqualTo(Shape.of(32, 64));
+        }
+        byte[] good = Files.readAllBytes(file);
+        Outcome outcome = Mutations.of(good, 23)
+                .within(0, 512)
+                .within(good.length - 400, good.length)
+                .placed()
+                .read(TENSOR_FILES + CONFIGURATIONS, file, PackingMutationTest::read);
+        assertThat(outcome.accepted()).isGreaterThan(TENSOR_FILES / 10);
+        assertThat(outcome.malformed()).isGreaterThan(TENSOR_FILES / 10);
+        assertThat(outcome.unsupported()).isPositive();
+    }
+
+    private static void read(Path model) {
+        try (Checkpoint checkpoint = Checkpoints.open(model)) {
             var prefixes = new ArrayList<String>();
             for (String name : checkpoint.names()) {
                 Mutations.touch(checkpoint.tensor(name));

@@ -106,7 +106,8 @@ class PickleCheckpointTest {
                 java.nio.file.StandardCopyOption.REPLACE_EXISTING);
         assertThatThrownBy(() -> Checkpoints.open(folder))
                 .isInstanceOf(MalformedFileException.class)
-                .hasMessage("a.pt: expected a dict of tensors, alone or as \"state_dict\" or \"model\", found none");
+                .hasMessage(
+                        "a.pt @ 64: expected a dict of tensors, alone or as \"state_dict\" or \"model\", found none");
         Files.delete(folder.resolve("config.json"));
         assertThatThrownBy(() -> Checkpoints.open(folder.resolve("a.pt")))
                 .isInstanceOf(MalformedFileException.class)

@@ -6,6 +6,8 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import awq4j.format.Checkpoint;
 import awq4j.format.Checkpoints;
 import awq4j.format.MalformedFileException;
+import awq4j.format.Mutations;
+import awq4j.format.Mutations.Outcome;
 import awq4j.format.pickle.PickleCode;
 import awq4j.format.pickle.TorchFiles;
 import awq4j.model.BlockSpec;
@@ -17,7 +19,10 @@ import awq4j.quant.checkpoint.QuantizeSettings;
 import awq4j.quant.checkpoint.Recipe;
 import awq4j.testing.GoldenFiles;
 import awq4j.testing.RandomModels;
+import awq4j.testing.Samples;
 import awq4j.weight.Weight;
+import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -31,6 +36,8 @@ import org.junit.jupiter.params.provider.ValueSource;
 
 /** What llm-awq found for the two small models, in files as it writes them. */
 class LlmAwqResultsTest {
+    private static final int FILES = 10_000;
+
     @TempDir
     private Path folder;
 
@@ -241,13 +248,56 @@ class LlmAwqResultsTest {
         twice.clip("x", new float[1], 1);
         assertThatThrownBy(() -> Recipe.open(twice.write(folder.resolve("a.pt"))))
                 .isInstanceOf(MalformedFileException.class)
-                .hasMessage("a.pt: has two clips for x");
+                .hasMessageMatching("a.pt @ [0-9]+: has two clips for x");
     }
 
     private void malformed(PickleCode code, String message) {
         Path file = TorchFiles.write(folder.resolve("a.pt"), TorchFiles.zip(code.ended(), Map.of()));
         assertThatThrownBy(() -> Recipe.open(file))
                 .isInstanceOf(MalformedFileException.class)
-                .hasMessage("a.pt: " + message);
+                .hasMessage("a.pt @ 40: " + message);
+    }
+
+    @Test
+    void damagedFilesAreReadOrRefused() throws IOException {
+        var results = new Results();
+        results.scale(
+                "model.layers.0.input_layernorm",
+                List.of(
+                        "model.layers.0.self_attn.q_proj",
+                        "model.layers.0.self_attn.k_proj",
+                        "model.layers.0.self_attn.v_proj"),
+                Samples.floats(3, 256));
+        results.clips();
+        results.clip("model.layers.0.self_attn.v_proj", Samples.floats(4, 128 * 2), 128, 2, 1);
+        Path file = results.write(folder.resolve("results.pt"));
+        byte[] good = Files.readAllBytes(file);
+        try (var golden = new GoldenModel("llama_tiny")) {
+            Outcome outcome = Mutations.of(good, 22)
+                    .within(64, 1024) // names and shapes
+                    .within(good.length - 256, good.length)
+                    .placed()
+                    .read(FILES, file, damaged -> read(damaged, golden));
+            assertThat(outcome.accepted()).isGreaterThan(FILES / 20);
+            assertThat(outcome.malformed()).isGreaterThan(FILES / 5);
+        }
+    }
+
+    private static void read(Path file, GoldenModel golden) {
+        try (Recipe recipe = Recipe.open(file)) {
+            if (fits(recipe, golden)) {
+                golden.spec.blocks().forEach(recipe::block);
+            }
+        }
+    }
+
+    private static boolean fits(Recipe recipe, GoldenModel golden) {
+        try {
+            recipe.requireFor(golden.checkpoint, golden.spec, "", QuantScheme.INT4_G128);
+            return true;
+        } catch (IllegalArgumentException e) {
+            assertThat(e).hasMessageStartingWith("the recipe ");
+            return false;
+        }
     }
 }

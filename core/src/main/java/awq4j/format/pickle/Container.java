@@ -23,9 +23,10 @@ import java.util.Objects;
 /**
  * What a PyTorch file holds, in either of its forms: what was saved, and where its storages lie.
  *
+ * @param rootAt where the pickle of what was saved begins
  * @param places the storages' bytes, by key
  */
-record Container(PickleValue root, Map<String, Entry> places) {
+record Container(PickleValue root, long rootAt, Map<String, Entry> places) {
     private static final ValueLayout.OfInt INT = ValueLayout.JAVA_INT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
 
     /** How a zip file begins. */
@@ -94,7 +95,7 @@ record Container(PickleValue root, Map<String, Entry> places) {
                     .toList();
             if (pickles.size() != 1) {
                 throw new MalformedFileException(
-                        file, -1, "expected a zip with one NAME/" + PICKLE + ", as torch.save writes");
+                        file, 0, "expected a zip with one NAME/" + PICKLE + ", as torch.save writes");
             }
             String name = pickles.getFirst();
             String folder = name.substring(0, name.length() - PICKLE.length());
@@ -103,7 +104,8 @@ record Container(PickleValue root, Map<String, Entry> places) {
                 checkOrder(bytes(order, ORDER).text(order.bytes()));
             }
             var calls = new Calls(file, allowance);
-            FileBytes bytes = bytes(Objects.requireNonNull(entries.get(name)), PICKLE);
+            Entry pickle = Objects.requireNonNull(entries.get(name));
+            FileBytes bytes = bytes(pickle, PICKLE);
             PickleValue root = new Unpickler(file, bytes, allowance, calls).read();
             var places = new HashMap<String, Entry>();
             for (Storage storage : calls.storages().values()) {
@@ -111,7 +113,7 @@ record Container(PickleValue root, Map<String, Entry> places) {
                 if (place == null) {
                     throw new MalformedFileException(
                             file,
-                            -1,
+                            pickle.offset(),
                             "has no entry data/" + MalformedFileException.shown(storage.key())
                                     + ", which its tensors lie in");
                 }
@@ -124,7 +126,7 @@ record Container(PickleValue root, Map<String, Entry> places) {
                 }
                 places.put(storage.key(), place);
             }
-            return new Container(root, places);
+            return new Container(root, pickle.offset(), places);
         }
 
         private void checkOrder(String order) {
@@ -165,12 +167,13 @@ record Container(PickleValue root, Map<String, Entry> places) {
                         file.getFileName() + ": byte order big is not supported; supported: little");
             }
             var calls = new Calls(file, allowance);
+            long rootAt = bytes.position();
             PickleValue root = pickle(bytes, calls);
             long keysAt = bytes.position();
             if (!(pickle(bytes, noStorages()) instanceof Sequence(List<PickleValue> keys))) {
                 throw new MalformedFileException(file, keysAt, "expected a list of the storages' keys");
             }
-            return new Container(root, places(bytes, keys, keysAt, calls.storages()));
+            return new Container(root, rootAt, places(bytes, keys, keysAt, calls.storages()));
         }
 
         private Map<String, Entry> places(

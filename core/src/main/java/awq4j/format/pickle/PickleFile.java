@@ -26,12 +26,14 @@ import java.util.Set;
 public final class PickleFile implements TensorFile {
     private final MappedFile mapped;
     private final PickleValue root;
+    private final long rootAt;
     private final Map<String, TensorView> stateDict;
     private final TensorStore store;
 
-    private PickleFile(MappedFile mapped, PickleValue root, TensorStore store) {
+    private PickleFile(MappedFile mapped, Container container, TensorStore store) {
         this.mapped = mapped;
-        this.root = root;
+        this.root = container.root();
+        this.rootAt = container.rootAt();
         this.store = store;
         this.stateDict = StateDict.of(root);
     }
@@ -60,8 +62,7 @@ public final class PickleFile implements TensorFile {
 
     private static PickleFile read(MappedFile mapped) {
         Container container = Container.read(mapped.path(), mapped.memory());
-        return new PickleFile(
-                mapped, container.root(), new TensorStore(mapped.path(), mapped.memory(), container.places()));
+        return new PickleFile(mapped, container, new TensorStore(mapped.path(), mapped.memory(), container.places()));
     }
 
     /** The file. */
@@ -73,6 +74,11 @@ public final class PickleFile implements TensorFile {
     /** All that was saved. */
     public PickleValue root() {
         return root;
+    }
+
+    /** Where the pickle of {@link #root} begins in the file, in bytes. */
+    public long rootAt() {
+        return rootAt;
     }
 
     /**

@@ -1,7 +1,6 @@
 package awq4j.format.pickle;
 
 import awq4j.format.MalformedFileException;
-import awq4j.format.TensorFile;
 import awq4j.format.TensorFolder;
 import awq4j.format.UnsupportedModelException;
 import java.io.IOException;
@@ -92,11 +91,13 @@ public final class PickleFolder {
      */
     public static TensorFolder of(Path folder, Path file) {
         refuseOriginal(file);
-        TensorFile opened = PickleFile.open(file);
+        PickleFile opened = PickleFile.open(file);
         if (opened.names().isEmpty()) {
             opened.close();
             throw new MalformedFileException(
-                    file, -1, "expected a dict of tensors, alone or as \"state_dict\" or \"model\", found none");
+                    file,
+                    opened.rootAt(),
+                    "expected a dict of tensors, alone or as \"state_dict\" or \"model\", found none");
         }
         return TensorFolder.single(folder, opened);
     }

@@ -64,11 +64,11 @@ public final class LlmAwqResults implements Recipe {
                     || !(root.entries().get("clip") instanceof Sequence(List<PickleValue> clips))) {
                 throw new MalformedFileException(
                         path,
-                        -1,
+                        file.rootAt(),
                         "expected a recipe: results of llm-awq's search are a dict with the lists \"scale\" and"
                                 + " \"clip\"");
             }
-            var results = new LlmAwqResults(file, scales(path, scales), clips(path, clips));
+            var results = new LlmAwqResults(file, scales(file, scales), clips(file, clips));
             opened = true;
             return results;
         } finally {
@@ -78,7 +78,7 @@ public final class LlmAwqResults implements Recipe {
         }
     }
 
-    private static List<Scale> scales(Path path, List<PickleValue> entries) {
+    private static List<Scale> scales(PickleFile file, List<PickleValue> entries) {
         var scales = new ArrayList<Scale>();
         for (PickleValue entry : entries) {
             List<PickleValue> parts = items(entry);
@@ -86,13 +86,17 @@ public final class LlmAwqResults implements Recipe {
                     || !(parts.get(0) instanceof Text(String fold))
                     || !(parts.get(2) instanceof TensorView view)) {
                 throw new MalformedFileException(
-                        path, -1, "entry " + scales.size() + " of \"scale\" should be (name, names, tensor)");
+                        file.path(),
+                        file.rootAt(),
+                        "entry " + scales.size() + " of \"scale\" should be (name, names, tensor)");
             }
             var linears = new ArrayList<String>();
             for (PickleValue name : items(parts.get(1))) {
                 if (!(name instanceof Text(String linear))) {
                     throw new MalformedFileException(
-                            path, -1, "entry " + scales.size() + " of \"scale\" has a linear without a name");
+                            file.path(),
+                            file.rootAt(),
+                            "entry " + scales.size() + " of \"scale\" has a linear without a name");
                 }
                 linears.add(linear);
             }
@@ -101,7 +105,7 @@ public final class LlmAwqResults implements Recipe {
         return scales;
     }
 
-    private static Map<String, TensorView> clips(Path path, List<PickleValue> entries) {
+    private static Map<String, TensorView> clips(PickleFile file, List<PickleValue> entries) {
         var clips = new LinkedHashMap<String, TensorView>();
         for (PickleValue entry : entries) {
             List<PickleValue> parts = items(entry);
@@ -109,10 +113,11 @@ public final class LlmAwqResults implements Recipe {
                     || !(parts.get(0) instanceof Text(String linear))
                     || !(parts.get(1) instanceof TensorView view)) {
                 throw new MalformedFileException(
-                        path, -1, "entry " + clips.size() + " of \"clip\" should be (name, tensor)");
+                        file.path(), file.rootAt(), "entry " + clips.size() + " of \"clip\" should be (name, tensor)");
             }
             if (clips.put(linear, view) != null) {
-                throw new MalformedFileException(path, -1, "has two clips for " + MalformedFileException.shown(linear));
+                throw new MalformedFileException(
+                        file.path(), file.rootAt(), "has two clips for " + MalformedFileException.shown(linear));
             }
         }
         return clips;

@@ -160,6 +160,7 @@ class HostileGgufTest {
         byte[] whole = good().bytes();
         Mutations.Outcome outcome = Mutations.of(whole, 20260731)
                 .within(0, whole.length - 3 * 64)
+                .placed()
                 .read(10_000, folder.resolve("a.gguf"), HostileGgufTest::readAll);
         assertThat(outcome.malformed()).isGreaterThan(3000);
         assertThat(outcome.accepted()).isGreaterThan(1000);

@@ -25,8 +25,10 @@ class PickleMutationTest {
     @CsvSource({"tricky.pt,64,1268", "tricky_legacy.pt,0,1807"})
     void aDamagedFileIsReadOrRefused(String golden, int from, int to) throws IOException {
         byte[] good = Files.readAllBytes(GoldenFiles.path("models/checkpoint_formats/" + golden));
-        Mutations mutations =
-                Mutations.of(good, 21).within(from, to).within(good.length - 1600 % good.length, good.length);
+        Mutations mutations = Mutations.of(good, 21)
+                .within(from, to)
+                .within(good.length - 1600 % good.length, good.length)
+                .placed();
         Outcome outcome = mutations.read(FILES, folder.resolve(golden), file -> {
             try (PickleFile opened = PickleFile.open(file)) {
                 for (String name : opened.names()) {

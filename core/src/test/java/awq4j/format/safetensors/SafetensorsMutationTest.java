@@ -28,6 +28,7 @@ class SafetensorsMutationTest {
         byte[] good = RawFile.bytes(header, 29);
         Outcome outcome = Mutations.of(good, 11)
                 .within(0, 8 + header.length())
+                .placed()
                 .read(FILES, folder.resolve("a"), file -> {
                     try (SafetensorsFile opened = SafetensorsFile.open(file)) {
                         for (String name : opened.names()) {
@@ -64,6 +65,7 @@ class SafetensorsMutationTest {
                         .put("version", "gemm"));
         Outcome outcome = Mutations.of(RawFile.bytes(header, 400), 12)
                 .within(0, 8 + header.length())
+                .placed()
                 .read(FILES, folder.resolve("model.safetensors"), file -> {
                     try (Checkpoint checkpoint = Checkpoints.open(folder)) {
                         for (String name : checkpoint.names()) {

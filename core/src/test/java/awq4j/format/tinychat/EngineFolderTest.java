@@ -272,7 +272,7 @@ class EngineFolderTest {
         state(folder, "QM_x86");
         Path file = folder.resolve(damaged.file);
         Outcome outcome = Mutations.of(Files.readAllBytes(file), 70 + damaged.file.length())
-                .allocating(2 * (512 + 256 + 256) + (1 << 20))
+                .allocating(2 * (512 + 256 + 256) + (1 << 18))
                 .read(FILES, file, path -> read());
         assertThat(outcome.accepted()).isGreaterThan(FILES / 500);
         assertThat(outcome.malformed() + outcome.unsupported()).isGreaterThan(FILES / 10);
