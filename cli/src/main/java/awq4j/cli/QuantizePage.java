@@ -16,6 +16,7 @@ import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
 /** What {@code quantize --report} writes: the quantization layer by layer. */
@@ -71,15 +72,23 @@ record QuantizePage(Screen screen, Interruption interruption, CpuOptions cpu, St
                 QuantizationPicture.words(),
                 rows,
                 QuantizationPicture.views(rows),
-                List.of(
-                        (text == null
-                                        ? ""
-                                        : "Calibration: " + text.source() + ", " + text.sequences() + " sequences of "
-                                                + text.length() + " tokens. ")
-                                + "Settings: " + settings(report.settings()) + ".",
-                        report.program() + ", " + report.javaVersion() + ", " + report.backend() + ".",
-                        "Model " + report.model().name() + ", SHA-256 "
-                                + report.model().sha256().substring(0, 16) + "…"));
+                Stream.of(
+                                (text == null
+                                                ? ""
+                                                : "Calibration: " + text.source() + ", " + text.sequences()
+                                                        + " sequences of " + text.length() + " tokens. ")
+                                        + "Settings: " + settings(report.settings()) + ".",
+                                QuantizeSummary.expertTokens(report)
+                                                .map(line -> "Experts: " + line + ". ")
+                                                .orElse("")
+                                        + QuantizeSummary.plainExperts(report)
+                                                .map(blocks -> "Rounded plainly: experts of " + blocks + ".")
+                                                .orElse(""),
+                                report.program() + ", " + report.javaVersion() + ", " + report.backend() + ".",
+                                "Model " + report.model().name() + ", SHA-256 "
+                                        + report.model().sha256().substring(0, 16) + "…")
+                        .filter(remark -> !remark.isEmpty())
+                        .toList());
     }
 
     private static String settings(Map<String, String> settings) {

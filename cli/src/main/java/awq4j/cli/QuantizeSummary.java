@@ -8,6 +8,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.stream.Collectors;
 
 /** What a user wants to know of a finished quantization. */
 final class QuantizeSummary {
@@ -68,6 +69,21 @@ final class QuantizeSummary {
 
     /** How calibration served the experts, if there are any. */
     private static Optional<String> experts(QuantizationReport report) {
+        return expertTokens(report).map(line -> "experts  " + line);
+    }
+
+    /** Which experts were rounded plainly, block by block; empty if none was. */
+    static Optional<String> plainExperts(QuantizationReport report) {
+        String blocks = report.experts().stream()
+                .filter(block -> !block.tooFew().isEmpty())
+                .map(block -> "block " + block.block() + ": "
+                        + block.tooFew().stream().map(String::valueOf).collect(Collectors.joining(", ")))
+                .collect(Collectors.joining("; "));
+        return blocks.isEmpty() ? Optional.empty() : Optional.of(blocks);
+    }
+
+    /** The same as a sentence without its end. */
+    static Optional<String> expertTokens(QuantizationReport report) {
         if (report.experts().isEmpty()) {
             return Optional.empty();
         }
@@ -77,12 +93,13 @@ final class QuantizeSummary {
         int few = report.experts().stream()
                 .mapToInt(block -> block.tooFew().size())
                 .sum();
-        return Optional.of("experts  " + Figures.grouped(seen.getCount()) + " saw " + Figures.grouped(seen.getMin())
-                + " to " + Figures.grouped(seen.getMax()) + " calibration tokens"
+        String tokens = Figures.grouped(seen.getMin())
+                + (seen.getMin() == seen.getMax() ? "" : " to " + Figures.grouped(seen.getMax()));
+        return Optional.of(Figures.grouped(seen.getCount()) + " saw " + tokens + " calibration tokens"
                 + (few == 0
                         ? ""
-                        : "; " + Figures.grouped(few) + " too few for a search: more text or --route-all-experts"
-                                + " would help"));
+                        : "; " + Figures.grouped(few) + " of them too few for a search, and were rounded plainly (RTN):"
+                                + " more text or --route-all-experts would help"));
     }
 
     private static String brief(List<String> names) {

@@ -6,6 +6,7 @@ import awq4j.format.Config;
 import awq4j.tensor.DType;
 import awq4j.testing.RandomModels;
 import awq4j.testing.RandomModels.Sizes;
+import awq4j.testing.TinyModels;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -61,6 +62,35 @@ class QuantizeCommandTest {
         assertThat(nothing.err()).contains("--method rtn measures nothing that --report could show");
         var missing = Program.run("quantize", model, "--out", "x", "--report", folder.resolve("none/a.html"));
         assertThat(missing.err()).contains("there is no folder " + folder.resolve("none"));
+    }
+
+    @Test
+    void expertsThatSawTooLittleAreNamed() throws IOException {
+        Path page = folder.resolve("picture.html");
+        Path model = TinyModels.golden("mixtral", folder);
+        List<Object> command = List.of(
+                "quantize", model, "--group-size", 32, "--samples", 2, "--sequence-length", 64, "--report", page);
+        var program = Program.run(with(command, "--out", folder.resolve("out"), "--expert-tokens", 40));
+        assertThat(program.code()).as(program.toString()).isZero();
+        assertThat(program.out())
+                .containsPattern(
+                        "experts  8 saw \\d+ to \\d+ calibration tokens; \\d of them too few for a search, and were"
+                                + " rounded plainly \\(RTN\\): more text or --route-all-experts would help");
+        JsonNode json = data(page);
+        assertThat(numbers(json, "tokens")).hasSize(8).allMatch(tokens -> tokens >= 0);
+        assertThat(numbers(json, "loss_after")).hasSize(34); // routers are looked at, too
+        assertThat(json.path("rows")
+                        .valueStream()
+                        .map(row -> row.path("labels").path("linear").asString("")))
+                .contains("experts.0.w1", "experts.3.w2", "q_proj");
+        assertThat(json.path("remarks").valueStream().map(JsonNode::asString))
+                .anyMatch(remark -> remark.contains("Rounded plainly: experts of block 0: "));
+
+        var routed = Program.run(with(command, "--out", folder.resolve("all"), "--route-all-experts"));
+        assertThat(routed.code()).as(routed.toString()).isZero();
+        assertThat(routed.out()).containsPattern("experts  8 saw \\d+ calibration tokens\\R");
+        assertThat(data(page).path("remarks").valueStream().map(JsonNode::asString))
+                .noneMatch(remark -> remark.contains("Rounded plainly"));
     }
 
     private static Object[] with(List<Object> command, Object... more) {

@@ -17,6 +17,7 @@ import awq4j.quant.FromRecipe;
 import awq4j.quant.QuantScheme;
 import awq4j.quant.calibration.Calibration;
 import awq4j.quant.checkpoint.QuantizationReport;
+import awq4j.quant.checkpoint.QuantizationReport.ExpertTokens;
 import awq4j.quant.checkpoint.QuantizationReport.LinearOutcome;
 import awq4j.quant.checkpoint.Recipe;
 import java.util.ArrayList;
@@ -48,6 +49,8 @@ public final class QuantizationPicture {
     private static final String MAGNITUDE = "magnitude";
     private static final String CLIP = "clip";
     private static final String CLIPPED = "clipped";
+    private static final String EXPERT = "expert";
+    private static final String TOKENS = "tokens";
 
     /** Channels that the paper calls salient. */
     private static final double SALIENT_SHARE = 0.01;
@@ -99,6 +102,7 @@ public final class QuantizationPicture {
             watch.step("drawing", spec.index(), count);
             picture.block(spec, rows);
         }
+        report.experts().forEach(experts -> experts(experts, rows));
         return rows;
     }
 
@@ -117,6 +121,8 @@ public final class QuantizationPicture {
         words.put(MAGNITUDE, "mean |x| of the channel");
         words.put(CLIP, "largest weight kept, share of the group's");
         words.put(CLIPPED, "groups clipped, share");
+        words.put(EXPERT, "expert");
+        words.put(TOKENS, "calibration tokens seen");
         return words;
     }
 
@@ -158,6 +164,12 @@ public final class QuantizationPicture {
                     .note("Largest magnitude that a group keeps, as a share of its largest; mean over the groups. 1 is"
                             + " unclipped. Queries and keys are never clipped."));
         }
+        if (keys.contains(TOKENS)) {
+            views.add(View.heat("Calibration tokens of each expert", BLOCK, EXPERT, TOKENS)
+                    .note(
+                            "How many the router sent there. Experts with too few for a search are rounded plainly (RTN), and"
+                                    + " are listed below the tables."));
+        }
         var numbers = new ArrayList<>(List.of(BEFORE, AFTER, LEFT, CLIP, CLIPPED));
         numbers.retainAll(keys);
         views.add(View.table("In numbers", List.of(BLOCK, LINEAR), "", numbers.toArray(String[]::new)));
@@ -187,6 +199,14 @@ public final class QuantizationPicture {
         }
     }
 
+    private static void experts(ExpertTokens experts, List<Row> rows) {
+        for (int e = 0; e < experts.tokens().size(); e++) {
+            rows.add(new Row(
+                    Row.labels(BLOCK, experts.block(), EXPERT, e),
+                    Map.of(TOKENS, Estimate.exact(experts.tokens().get(e)))));
+        }
+    }
+
     private static Row linear(LinearOutcome outcome, Estimate @Nullable [] clip) {
         var numbers = new LinkedHashMap<String, Estimate>();
         Double before = outcome.lossBefore();
@@ -202,7 +222,7 @@ public final class QuantizationPicture {
             numbers.put(CLIP, clip[0]);
             numbers.put(CLIPPED, clip[1]);
         }
-        return new Row(Row.labels(BLOCK, outcome.block(), LINEAR, brief(outcome.name())), numbers);
+        return new Row(Row.labels(BLOCK, outcome.block(), LINEAR, named(outcome.name())), numbers);
     }
 
     /** What a linear's groups keep on average, and the share of them that loses something. */
@@ -302,6 +322,12 @@ public final class QuantizationPicture {
             sums[c] /= rows;
         }
         return sums;
+    }
+
+    /** The name within a block; which expert's it is belongs to that. */
+    private static String named(String name) {
+        int expert = name.lastIndexOf("expert");
+        return expert < 0 ? brief(name) : name.substring(name.lastIndexOf('.', expert) + 1);
     }
 
     private static String brief(String name) {
