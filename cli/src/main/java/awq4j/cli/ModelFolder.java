@@ -89,6 +89,10 @@ final class ModelFolder {
 
     private static Path whole(ModelName name, Path snapshot) {
         HubCache.missing(snapshot).ifPresent(missing -> {
+            if (HubCache.isKnownAbsent(snapshot, missing)) {
+                throw new Refusal(name + " has no " + missing + " at its hub, as Python's library noted in the cache"
+                        + " (.no_exist); it holds no model that can be opened");
+            }
             throw new Refusal(name + " is in the cache without " + missing + ", as an interrupted download leaves it;"
                     + " awq4j pull " + name + " completes it");
         });
@@ -120,6 +124,9 @@ final class ModelFolder {
         }
         if (EngineFolder.present(folder)) {
             throw new Refusal(folder + " " + EngineFolder.WITHOUT_CONFIG);
+        }
+        if (HubCache.hasWeights(folder)) {
+            throw new Refusal(folder + " holds weights only: put the model's config.json and tokenizer beside them");
         }
         String found = folderBelow(folder);
         throw new Refusal(folder + " is not a model folder: it has no config.json and no .gguf file"

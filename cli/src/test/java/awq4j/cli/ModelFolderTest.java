@@ -87,6 +87,12 @@ class ModelFolderTest {
                 Path.of("org/model"),
                 "org/model is in the cache without config.json, as an interrupted download leaves it; awq4j pull"
                         + " org/model completes it");
+        Path notes = Files.createDirectories(hub.folder().resolve("models--org--model/.no_exist/" + commit));
+        Files.createFile(notes.resolve("config.json"));
+        refused(
+                Path.of("org/model"),
+                "org/model has no config.json at its hub, as Python's library noted in the cache (.no_exist); it holds"
+                        + " no model that can be opened");
         Files.writeString(snapshot.resolve("config.json"), "{}");
         Files.writeString(snapshot.resolve("model.safetensors"), "");
         assertThat(ModelFolder.of(Path.of("org/model"), hub)).isEqualTo(snapshot);

@@ -27,6 +27,7 @@ import tools.jackson.databind.json.JsonMapper;
  *   blobs/HASH                      contents, by their SHA-256 or Git hash; HASH.incomplete while they arrive
  *   refs/REVISION                   which commit a branch or tag was when it was last asked for
  *   snapshots/COMMIT/FILE           links into blobs, or the files themselves where links cannot be made
+ *   .no_exist/COMMIT/FILE           empty: Python asked for the file, and the hub has none in that commit
  * </pre>
  *
  * @param folder usually {@code ~/.cache/huggingface/hub}
@@ -75,15 +76,7 @@ public record HubCache(Path folder) {
      * @return a file's name or {@code its weights}; empty if nothing is missing
      */
     public static Optional<String> missing(Path snapshot) {
-        List<String> weights;
-        try (Stream<Path> files = Files.list(snapshot)) {
-            weights = files.map(file -> String.valueOf(file.getFileName()))
-                    .filter(HubCache::holdsWeights)
-                    .sorted()
-                    .toList();
-        } catch (IOException e) {
-            throw new UncheckedIOException(e);
-        }
+        List<String> weights = weights(snapshot);
         if (weights.stream().noneMatch(name -> name.toLowerCase(Locale.ROOT).endsWith(".gguf"))
                 && !Files.exists(snapshot.resolve("config.json"))) {
             return Optional.of("config.json");
@@ -104,6 +97,22 @@ public record HubCache(Path folder) {
                 .findFirst();
     }
 
+    /** Whether Python's library has noted that the hub has no such file in a snapshot's commit. */
+    public static boolean isKnownAbsent(Path snapshot, String file) {
+        return Files.isRegularFile(absence(snapshot, file));
+    }
+
+    /** Removes such a note of a file that is there: Python reads it first, and would not find the file. */
+    static void forgetAbsence(Path snapshot, String file) throws IOException {
+        Files.deleteIfExists(absence(snapshot, file));
+    }
+
+    private static Path absence(Path snapshot, String file) {
+        return snapshot.toAbsolutePath()
+                .resolve("../../.no_exist/" + snapshot.getFileName() + "/" + file)
+                .normalize();
+    }
+
     /** The GGUF file, the first of its parts, that is all of a model: one without a configuration beside it. */
     public static Optional<Path> gguf(Path snapshot) {
         if (Files.exists(snapshot.resolve("config.json"))) {
@@ -114,6 +123,22 @@ public record HubCache(Path folder) {
                             .toLowerCase(Locale.ROOT)
                             .endsWith(".gguf"))
                     .min(Comparator.naturalOrder());
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+
+    /** Whether there are files of weights in a folder, by their names. */
+    public static boolean hasWeights(Path folder) {
+        return !weights(folder).isEmpty();
+    }
+
+    private static List<String> weights(Path folder) {
+        try (Stream<Path> files = Files.list(folder)) {
+            return files.map(file -> String.valueOf(file.getFileName()))
+                    .filter(HubCache::holdsWeights)
+                    .sorted()
+                    .toList();
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         }

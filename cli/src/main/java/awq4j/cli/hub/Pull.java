@@ -196,6 +196,7 @@ public final class Pull {
     }
 
     private void place(PullPlan plan, RemoteFile file) throws IOException {
+        HubCache.forgetAbsence(plan.snapshot(), file.path());
         Path target = target(plan.snapshot(), file);
         if (whole(target, file)) {
             return;

@@ -40,6 +40,20 @@ class PullTest extends PullContract {
     }
 
     @Test
+    void notesThatAFileIsAbsentGoWhenItComes() throws IOException {
+        Path notes = cache.folder().resolve("models--org--small-model/.no_exist/" + FakeHub.COMMIT);
+        Files.createDirectories(notes);
+        Files.createFile(notes.resolve("tokenizer.json"));
+        Files.createFile(notes.resolve("adapter_config.json"));
+        Path snapshot = pull().snapshot();
+        assertThat(names(notes))
+                .as("Python looks here before it looks into the snapshot")
+                .containsExactly("adapter_config.json");
+        assertThat(HubCache.isKnownAbsent(snapshot, "adapter_config.json")).isTrue();
+        assertThat(HubCache.isKnownAbsent(snapshot, "tokenizer.json")).isFalse();
+    }
+
+    @Test
     void whatIsThereIsNotFetchedAgain() throws IOException {
         pull();
         int before = hub.requests().size();
