@@ -2,6 +2,7 @@ package awq4j.format.gguf;
 
 import static awq4j.format.gguf.ByteCursor.shown;
 
+import awq4j.format.Beginning;
 import awq4j.format.MalformedFileException;
 import awq4j.format.MappedFile;
 import awq4j.format.UnsupportedModelException;
@@ -50,14 +51,14 @@ public final class GgufFile implements AutoCloseable {
         Path path = mapped.path();
         MemorySegment memory = mapped.memory();
         var cursor = new ByteCursor(path, memory, 0);
-        checkBeginning(path, cursor);
+        checkBeginning(path, memory, cursor);
         long tensorCount = cursor.count(TensorList.LEAST_BYTES, "tensors");
         long keyCount = cursor.count(Long.BYTES + 1 + Integer.BYTES + 1, "keys");
         GgufMetadata metadata = GgufMetadata.read(path, memory, cursor, keyCount);
         return new GgufFile(mapped, metadata, TensorList.read(path, memory, cursor, metadata, tensorCount));
     }
 
-    private static void checkBeginning(Path path, ByteCursor cursor) {
+    private static void checkBeginning(Path path, MemorySegment memory, ByteCursor cursor) {
         int magic = cursor.int32("the beginning");
         if (magic == LFS_POINTER) {
             throw new MalformedFileException(
@@ -71,7 +72,10 @@ public final class GgufFile implements AutoCloseable {
         }
         if (magic != MAGIC) {
             throw new MalformedFileException(
-                    path, 0, "expected a GGUF file, which begins with \"GGUF\", found " + Integer.toHexString(magic));
+                    path,
+                    0,
+                    "expected a GGUF file, which begins with \"GGUF\", found " + Beginning.bytes(memory)
+                            + Beginning.hint(memory));
         }
         int version = cursor.int32("the version");
         if (version == 2 || version == 3) {

@@ -1,5 +1,6 @@
 package awq4j.format.pickle;
 
+import awq4j.format.Beginning;
 import awq4j.format.MalformedFileException;
 import awq4j.format.UnsupportedModelException;
 import awq4j.format.pickle.PickleValue.Dictionary;
@@ -69,7 +70,8 @@ record Container(PickleValue root, long rootAt, Map<String, Entry> places) {
             throw new MalformedFileException(
                     file, 0, "is a Git LFS pointer, not the file it points to; fetch that with \"git lfs pull\"");
         }
-        throw new MalformedFileException(file, 0, "is not a PyTorch file: begins neither as a zip nor as a pickle");
+        throw new MalformedFileException(
+                file, 0, "is not a PyTorch file: begins neither as a zip nor as a pickle" + Beginning.hint(all));
     }
 
     /** Whether the first four bytes of a file are those of either form. */

@@ -1,5 +1,6 @@
 package awq4j.format.safetensors;
 
+import awq4j.format.Beginning;
 import awq4j.format.MalformedFileException;
 import awq4j.format.MappedFile;
 import awq4j.format.TensorFile;
@@ -65,7 +66,10 @@ public final class SafetensorsFile implements TensorFile {
         }
         if (length < 2 || length > MAX_HEADER_BYTES) {
             throw new MalformedFileException(
-                    path, 0, "header length " + Long.toUnsignedString(length) + " is not in [2, 100000000]");
+                    path,
+                    0,
+                    "header length " + Long.toUnsignedString(length) + " is not in [2, 100000000]"
+                            + Beginning.hint(memory));
         }
         if (length > size - 8) {
             throw new MalformedFileException(

@@ -45,6 +45,9 @@ public final class Families {
     /** Architectures that a message about an unknown one names. */
     private static final int NEAREST = 3;
 
+    /** Letters of a name that another one may begin with. */
+    private static final int TELLING = 4;
+
     private Families() {}
 
     /** All of them. */
@@ -78,8 +81,7 @@ public final class Families {
         List<String> known =
                 ALL.stream().flatMap(family -> family.architectures().stream()).toList();
         List<String> near = known.stream()
-                .filter(name -> distance(stem(name).toLowerCase(Locale.ROOT), stem)
-                        <= Math.max(1, stem(name).length() / 3))
+                .filter(name -> isNear(stem(name).toLowerCase(Locale.ROOT), stem))
                 .sorted(Comparator.comparingInt(
                                 (String name) -> distance(stem(name).toLowerCase(Locale.ROOT), stem))
                         .thenComparingInt(name -> distance(name, architecture))
@@ -90,6 +92,12 @@ public final class Families {
                 + (near.isEmpty()
                         ? "supported: " + String.join(", ", new TreeSet<>(names(known)))
                         : "the nearest of the " + known.size() + " that are: " + String.join(", ", near)));
+    }
+
+    /** A slip of a few letters, or a name that goes on where one of ours ends, as those of later kinds do. */
+    private static boolean isNear(String known, String stem) {
+        return distance(known, stem) <= Math.max(1, (known.length() + 1) / 3)
+                || (known.length() >= TELLING && stem.startsWith(known));
     }
 
     private static List<String> names(List<String> architectures) {

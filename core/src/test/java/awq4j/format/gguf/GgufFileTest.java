@@ -190,7 +190,8 @@ class GgufFileTest {
         Files.writeString(path, "PK and more", StandardCharsets.UTF_8);
         assertThatThrownBy(() -> GgufFile.open(path))
                 .isInstanceOf(MalformedFileException.class)
-                .hasMessage("a.gguf @ 0: expected a GGUF file, which begins with \"GGUF\", found 61204b50");
+                .hasMessage(
+                        "a.gguf @ 0: expected a GGUF file, which begins with \"GGUF\", found the bytes 50 4b 20 61");
         assertThatThrownBy(() -> GgufFile.open(folder)).isInstanceOf(RuntimeException.class);
     }
 

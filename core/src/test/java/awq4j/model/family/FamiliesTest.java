@@ -40,7 +40,10 @@ class FamiliesTest {
                 "Qwen4ForCausalLM; Qwen2ForCausalLM, Qwen3ForCausalLM",
                 "MistrelForCausalLM; MistralForCausalLM, MixtralForCausalLM",
                 "OptForConditionalGeneration; OPTForCausalLM, MptForCausalLM, MPTForCausalLM",
-                "GPT3LMHeadModel; GPT2LMHeadModel"
+                "GPT3LMHeadModel; GPT2LMHeadModel",
+                "Lama5ForCausalLM; LlamaForCausalLM, LLaMAForCausalLM",
+                "Llama4ForCausalLM; LlamaForCausalLM, LLaMAForCausalLM",
+                "Qwen3NextForCausalLM; Qwen3ForCausalLM"
             })
     void anUnknownArchitectureNamesTheNearest(String unknown, String nearest) {
         ModelFolders.copy("models/llama_gqa", folder);
