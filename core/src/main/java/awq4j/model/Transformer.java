@@ -7,7 +7,6 @@ import awq4j.kernel.Backend;
 import awq4j.kernel.Buffer;
 import awq4j.kernel.KvBuffer;
 import awq4j.kernel.KvBuffer.KvPrecision;
-import awq4j.kernel.PlacedWeight;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
@@ -28,15 +27,12 @@ public final class Transformer {
     private final ModelSpec spec;
     private final PlacedEmbedding embedding;
     private final List<Block> blocks;
-    private final @Nullable PlacedNorm finalNorm;
-    private final @Nullable PlacedLinear projection;
-    private final PlacedLinear head;
+    private final PlacedHead head;
     private final Workspace work;
     private final Buffer hidden;
     private Taps watcher = Taps.NONE;
     private int revision;
     private @Nullable Buffer gathered;
-    private @Nullable Buffer projected;
     private @Nullable Buffer logits;
 
     private Transformer(
@@ -44,16 +40,12 @@ public final class Transformer {
             ModelSpec spec,
             PlacedEmbedding embedding,
             List<Block> blocks,
-            @Nullable PlacedNorm finalNorm,
-            @Nullable PlacedLinear projection,
-            PlacedLinear head,
+            PlacedHead head,
             int chunk) {
         this.backend = backend;
         this.spec = spec;
         this.embedding = embedding;
         this.blocks = new ArrayList<>(blocks);
-        this.finalNorm = finalNorm;
-        this.projection = projection;
         this.head = head;
         this.work = new Workspace(backend, spec, spec.blocks(), chunk);
         this.hidden = backend.allocate(chunk, spec.hidden());
@@ -95,26 +87,13 @@ public final class Transformer {
         for (BlockSpec block : spec.blocks()) {
             blocks.add(Block.place(backend, block, parameters));
         }
-        Head head = spec.head();
         return new Transformer(
                 backend,
                 spec,
                 embedding,
                 blocks,
-                head.norm() == null ? null : PlacedNorm.place(backend, head.norm(), parameters),
-                head.projection() == null ? null : PlacedLinear.place(backend, head.projection(), parameters),
-                head(backend, spec, checkpoint, parameters, embedding.table()),
+                PlacedHead.place(backend, spec, checkpoint, parameters, embedding.table()),
                 chunk);
-    }
-
-    /** The output matrix, which may be the embedding. Only a quantized model's may be placed in lower precision. */
-    private static PlacedLinear head(
-            Backend backend, ModelSpec spec, Checkpoint checkpoint, Parameters parameters, PlacedWeight embedding) {
-        Linear linear = spec.head().linear();
-        if (checkpoint.quantization().isEmpty()) {
-            return spec.tied() ? new PlacedLinear(embedding, null) : PlacedLinear.place(backend, linear, parameters);
-        }
-        return PlacedLinear.placeHead(backend, spec.tied() ? spec.table() : linear, parameters);
     }
 
     /** The declaration. */
@@ -134,8 +113,7 @@ public final class Transformer {
 
     /** Bytes of weights that one token's pass reads: all linears (of experts, those a token goes to) and the head. */
     public long bytesPerToken() {
-        return blocks.stream().mapToLong(Block::bytesPerToken).sum()
-                + head.weight().sizeBytes();
+        return blocks.stream().mapToLong(Block::bytesPerToken).sum() + head.sizeBytes();
     }
 
     /** Positions a sequence can have: the context, or the learned positions if those are fewer. */
@@ -220,9 +198,10 @@ public final class Transformer {
         int wanted = batch.logitRows().length;
         if (!taps.equals(Taps.NONE)) {
             Buffer normed = h;
-            if (finalNorm != null) {
+            PlacedNorm norm = head.norm();
+            if (norm != null) {
                 normed = work.rows(batch.rows()).normed();
-                finalNorm.apply(backend, h, normed);
+                norm.apply(backend, h, normed);
             }
             taps.at("norm", normed);
         }
@@ -232,31 +211,11 @@ public final class Transformer {
         if (gathered == null || logits == null || logits.rows() < wanted) {
             gathered = backend.allocate(wanted, spec.hidden());
             logits = backend.allocate(wanted, spec.vocabulary());
-            projected = projection == null
-                    ? null
-                    : backend.allocate(wanted, projection.weight().rows());
         }
         Buffer rows = gathered.view(wanted);
         backend.kernels().gather(h, batch.logitRows(), rows);
-        if (finalNorm != null) {
-            finalNorm.apply(backend, rows, rows);
-        }
-        if (projection != null && projected != null) {
-            Buffer narrow = projected.view(wanted);
-            projection.apply(backend, rows, narrow);
-            rows = narrow;
-        }
         Buffer out = logits.view(wanted);
-        if (!taps.equals(Taps.NONE)) {
-            taps.at(spec.head().linear().name() + ".input", rows);
-        }
-        head.apply(backend, rows, out);
-        if (spec.head().scale() != 1) {
-            backend.kernels().scale(spec.head().scale(), out);
-        }
-        if (spec.head().softcap() != 0) {
-            backend.kernels().softcap(spec.head().softcap(), out);
-        }
+        head.apply(rows, out, taps);
         return out;
     }
 
