@@ -4,8 +4,10 @@ import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.SortedMap;
 import java.util.TreeMap;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Gives each of some matrices one of a few widths, so that the sum of what that loses is small and the bits of all codes
@@ -14,7 +16,7 @@ import java.util.TreeMap;
  * <p>Every matrix begins at its least width and climbs the lower convex hull of its losses; the steep steps of all hulls
  * come first, as Lagrange's multiplier would choose them. What the budget then has left goes to whichever single change
  * of width gains most. The sum of losses is at most the least possible one plus the gain of the first step that did not
- * fit.
+ * fit, and at most that of any one width for all.
  */
 public final class BitBudget {
     private BitBudget() {}
@@ -88,7 +90,24 @@ public final class BitBudget {
             }
         }
         fill(candidates, chosen, left);
-        return chosen;
+        SortedMap<String, Integer> one = oneWidth(candidates, bitsPerWeight);
+        return one != null && loss(candidates, one) < loss(candidates, chosen) ? one : chosen;
+    }
+
+    /** The widest within the budget that all have; null if there is none. */
+    private static @Nullable SortedMap<String, Integer> oneWidth(List<Candidate> candidates, double bitsPerWeight) {
+        SortedMap<String, Integer> widest = null;
+        for (int bits : candidates.isEmpty()
+                ? Set.<Integer>of()
+                : candidates.getFirst().losses().keySet()) {
+            if (bits <= bitsPerWeight
+                    && candidates.stream().allMatch(other -> other.losses().containsKey(bits))) {
+                var all = new TreeMap<String, Integer>();
+                candidates.forEach(candidate -> all.put(candidate.name(), bits));
+                widest = all;
+            }
+        }
+        return widest;
     }
 
     /** The steps of the lower convex hull, steepest first. */

@@ -110,6 +110,37 @@ class BitBudgetTest {
                 .containsEntry("small", 8);
     }
 
+    /** The large one's step comes first and leaves nothing for the small ones, which together would gain more. */
+    @Test
+    void neverLosesMoreThanOneWidth() {
+        var large = candidate("large", 100, 2.4, 1.3, 0.1);
+        var small = candidate("small", 100, 2, 1);
+        var other = candidate("other", 100, 2, 1);
+        var candidates = List.of(large, small, other);
+        for (double budget : new double[] {3, 3.2}) {
+            assertThat(BitBudget.loss(candidates, BitBudget.choose(candidates, budget)))
+                    .isLessThanOrEqualTo(BitBudget.loss(candidates, Map.of("large", 3, "small", 3, "other", 3)));
+        }
+        var random = new SplittableRandom(9);
+        int one = 0;
+        for (int trial = 0; trial < 2000; trial++) {
+            var some = new ArrayList<Candidate>();
+            var threes = new TreeMap<String, Integer>();
+            for (int i = 0; i < 4; i++) {
+                double[] losses = random.doubles(3, 0, 1).toArray();
+                Arrays.sort(losses);
+                some.add(candidate("m" + i, 1 + random.nextInt(30), losses[2], losses[1], losses[0]));
+                threes.put("m" + i, 3);
+            }
+            Map<String, Integer> chosen = BitBudget.choose(some, 3);
+            assertThat(BitBudget.loss(some, chosen))
+                    .as("trial %d", trial)
+                    .isLessThanOrEqualTo(BitBudget.loss(some, threes));
+            one += chosen.equals(threes) ? 1 : 0;
+        }
+        assertThat(one).isPositive();
+    }
+
     @Test
     void budgetsBelowTheNarrowestWidthAreRefused() {
         assertThatIllegalArgumentException()
