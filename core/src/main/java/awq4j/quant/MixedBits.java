@@ -17,8 +17,8 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * A method whose recipes suffice, at several widths in one block: it searches at each of them, and each matrix takes what
- * was found at its own. A scale that matrices of several widths share is that of the narrowest, which needs it most; the
- * others then go without clips, which were found under another scale.
+ * was found at its own. A scale that matrices of several widths share is that of the narrowest, which needs it most; clips
+ * of the others, which were found under another scale, are searched again under this one.
  */
 public final class MixedBits implements QuantMethod {
     private final QuantMethod method;
@@ -78,7 +78,7 @@ public final class MixedBits implements QuantMethod {
     public QuantizedBlock quantize(BlockSpec spec, BlockWeights weights, BlockCapture capture, QuantScheme scheme) {
         var found = new TreeMap<Integer, QuantizedBlock>();
         bits(spec).forEach((bits, own) -> found.put(bits, method.quantize(spec, weights.copy(), capture, own)));
-        BlockRecipe recipe = combined(spec, found);
+        BlockRecipe recipe = clipped(spec, weights, capture, found, combined(spec, found));
         QuantizedBlock block = new FromRecipe(name(), any -> recipe)
                 .quantize(spec, weights, linear -> Quantizer.forCheckpoints(widths.of(linear)));
         var losses = new Losses(capture, FoldedScales.of(spec, recipe), weights, block);
@@ -108,6 +108,39 @@ public final class MixedBits implements QuantMethod {
             }
         }
         return new BlockRecipe(spec.index(), scales, clips);
+    }
+
+    /** With clips for linears that take another width's scale. */
+    private BlockRecipe clipped(
+            BlockSpec spec,
+            BlockWeights weights,
+            BlockCapture capture,
+            SortedMap<Integer, QuantizedBlock> found,
+            BlockRecipe recipe) {
+        List<Linear> without = spec.quantizable().stream()
+                .filter(linear -> !recipe.clips().containsKey(linear.name()))
+                .filter(linear ->
+                        at(found, widths.of(linear).bits()).recipe().clips().containsKey(linear.name()))
+                .toList();
+        if (without.isEmpty()) {
+            return recipe;
+        }
+        BlockWeights scaled = weights.copy();
+        FromRecipe.scale(spec, scaled, recipe);
+        var scales = FoldedScales.of(spec, recipe);
+        var clips = new LinkedHashMap<>(recipe.clips());
+        for (Linear linear : without) {
+            var quantizer = Quantizer.forCheckpoints(widths.of(linear));
+            float[] scale = scales.columns(linear);
+            ClipSearch search = capture.statistics().containsKey(linear.name())
+                    ? new ClipSearch(runner.backend(), quantizer, capture.statistics(runner.backend(), linear), scale)
+                    : new ClipSearch(
+                            runner.backend(), quantizer, capture.input(linear.name()), linear.columns(), scale);
+            clips.put(
+                    linear.name(),
+                    search.search(linear.rows(), scaled.values(linear.name())).largest());
+        }
+        return new BlockRecipe(spec.index(), recipe.scales(), clips);
     }
 
     /** Whether the scale of a linear's columns is the one found at its own width. */

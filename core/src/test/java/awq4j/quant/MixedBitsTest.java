@@ -48,6 +48,43 @@ class MixedBitsTest {
         }
     }
 
+    /** q, k, v have 8, 2 and 4 bits, gate and up 4 and 3: v and gate take a narrower one's scale. */
+    @Test
+    void whatTakesANarrowersScaleIsClippedUnderIt() {
+        try (var golden = new GoldenModel("llama_tiny")) {
+            BlockSpec spec = golden.spec.blocks().getFirst();
+            BlockWeights weights = golden.weights(spec);
+            var runner = new BlockRunner(golden.backend, golden.spec);
+            BlockCapture capture = SalienceTest.capture(golden, runner, spec, weights);
+            var bits = new HashMap<String, Integer>();
+            for (Linear linear : spec.linears()) {
+                bits.put(linear.name(), IN_TURN.get(bits.size()));
+            }
+            Widths widths = Widths.mixed(SCHEME, bits);
+            var settings = new Awq.Settings(Scaling.DUO, true, 1024);
+            for (Objective objective : Objective.values()) {
+                QuantizedBlock block = new MixedBits(new Awq(runner, settings.searching(objective)), runner, widths)
+                        .quantize(spec, weights.copy(), capture, SCHEME);
+                var unclipped = new BlockRecipe(spec.index(), block.recipe().scales(), Map.of());
+                QuantizedBlock without = new FromRecipe("awq", any -> unclipped)
+                        .quantize(spec, weights.copy(), linear -> Quantizer.forCheckpoints(widths.of(linear)));
+                for (int at : new int[] {2, 4}) {
+                    Linear linear = spec.linears().get(at);
+                    float[] original = weights.values(linear.name());
+                    float[] inputs = capture.input(linear.name());
+                    double loss = SalienceTest.loss(original, unscaled(spec, block, linear), inputs, linear);
+                    double plain = SalienceTest.loss(original, unscaled(spec, without, linear), inputs, linear);
+                    assertThat(loss).as("%s, %s", linear.name(), objective).isLessThan(0.97 * plain);
+                }
+                assertThat(block.recipe().clips().keySet())
+                        .containsExactlyInAnyOrderElementsOf(spec.linears().stream()
+                                .filter(linear -> ClipSearch.wanted(spec, linear))
+                                .map(Linear::name)
+                                .toList());
+            }
+        }
+    }
+
     /** What a linear became, with the recipe's scales taken out of its columns and rows. */
     private static float[] unscaled(BlockSpec spec, QuantizedBlock block, Linear linear) {
         float[] values = WeightCodec.decode(block.linears().get(linear.name()));
