@@ -8,10 +8,10 @@ import awq4j.kernel.CpuOptions;
 import awq4j.model.BlockSpec;
 import awq4j.model.ModelSpec;
 import awq4j.model.Parameters;
+import awq4j.model.PlacedHead;
 import awq4j.model.family.Families;
 import awq4j.quant.BitBudget;
 import awq4j.quant.BitBudget.Candidate;
-import awq4j.quant.BlockRunner;
 import awq4j.quant.BlockWeights;
 import awq4j.quant.QuantScheme;
 import awq4j.quant.Sensitivity;
@@ -26,15 +26,12 @@ import java.util.concurrent.CancellationException;
 import java.util.function.BooleanSupplier;
 
 /**
- * Finds a width for each matrix of a model, within a budget, by what rounding the matrix alone does to its block's output
- * on some calibration tokens. Block by block: memory holds one.
+ * Finds a width for each matrix of a model, within a budget, by what rounding the matrix alone does to the model's
+ * predictions on some calibration tokens. Block by block: memory holds one, and what {@link Sensitivity} follows.
  */
 public final class BitSearch {
     /** Widths that have kernels of their own. */
     public static final List<Integer> WIDTHS = List.of(2, 3, 4, 8);
-
-    /** Tokens that a block is run on for each matrix and width, in whole sequences; at least one sequence. */
-    private static final int TOKENS = 1024;
 
     private BitSearch() {}
 
@@ -42,7 +39,7 @@ public final class BitSearch {
      * What was found.
      *
      * @param widths of the mixture
-     * @param candidates what each matrix loses at each width
+     * @param candidates what each matrix loses at each width, in nats a token
      * @param bitsPerWeight mean bits of the codes chosen
      */
     public record Found(Widths widths, List<Candidate> candidates, double bitsPerWeight) {
@@ -84,21 +81,17 @@ public final class BitSearch {
         try (Checkpoint checkpoint = Checkpoints.open(source);
                 Backend backend = CpuBackend.open(cpu)) {
             ModelSpec model = Families.spec(checkpoint);
-            var runner = new BlockRunner(backend, model);
-            Calibration some = some(calibration);
-            int sequences = some.sequences().length;
+            Calibration some = some(calibration, Sensitivity.tokens(model));
+            var sensitivity = new Sensitivity(backend, model, some.sequences().length, some.length(), scheme, WIDTHS);
             float[] hidden = BlockLoop.embed(backend, model, checkpoint, some);
             for (BlockSpec spec : model.blocks()) {
                 if (stop.getAsBoolean()) {
                     throw new CancellationException("interrupted");
                 }
                 watch.at(spec.index(), model.blocks().size());
-                BlockWeights weights = BlockWeights.load(spec, Parameters.of(checkpoint));
-                float[] outputs = runner.outputs(spec, weights, hidden, sequences, some.length());
-                candidates.addAll(Sensitivity.of(
-                        runner, spec, weights, hidden, outputs, sequences, some.length(), scheme, WIDTHS));
-                hidden = outputs;
+                hidden = sensitivity.block(spec, BlockWeights.load(spec, Parameters.of(checkpoint)), hidden);
             }
+            candidates.addAll(sensitivity.losses(PlacedHead.place(backend, model, checkpoint), hidden));
             watch.at(model.blocks().size(), model.blocks().size());
         }
         if (candidates.isEmpty()) {
@@ -109,11 +102,13 @@ public final class BitSearch {
         return new Found(Widths.mixed(scheme, chosen), candidates, BitBudget.bitsPerWeight(candidates, chosen));
     }
 
-    private static Calibration some(Calibration calibration) {
+    /** Whole sequences, or the beginning of one. */
+    private static Calibration some(Calibration calibration, int tokens) {
         int[][] all = calibration.sequences();
-        int count = Math.clamp(TOKENS / calibration.length(), 1, all.length);
+        int length = Math.min(tokens, calibration.length());
+        int count = Math.clamp(tokens / length, 1, all.length);
         int[][] some = new int[count][];
-        Arrays.setAll(some, i -> all[(int) ((long) i * all.length / count)]);
+        Arrays.setAll(some, i -> Arrays.copyOf(all[(int) ((long) i * all.length / count)], length));
         return Calibration.ofTokens(some);
     }
 }

@@ -3,7 +3,9 @@ package awq4j.eval.study;
 import awq4j.eval.Estimate;
 import awq4j.eval.Windows;
 import awq4j.model.BlockSpec;
+import awq4j.model.ModelSpec;
 import awq4j.model.Parameters;
+import awq4j.model.PlacedHead;
 import awq4j.model.StoredMatrix;
 import awq4j.quant.BitBudget;
 import awq4j.quant.BitBudget.Candidate;
@@ -19,10 +21,10 @@ import awq4j.quant.checkpoint.MethodChoice;
 import awq4j.weight.Weight;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.Optional;
 
 /** What each matrix alone costs, and what a mixture of widths makes of that. */
 final class SensitivityStudy {
@@ -33,19 +35,18 @@ final class SensitivityStudy {
     /** Windows that single matrices are measured on: their divergences span decades, and are those of the same tokens. */
     private static final int WINDOWS = 8;
 
-    /** Sequences that outputs of blocks are compared on, as many tokens as {@code quantize --bits auto} takes. */
-    private static final int TOKENS = 1024;
-
     private static final String BLOCK = "block";
     private static final String MATRIX = "matrix";
     private static final String CHANGE = "change";
+    private static final String TOLD = "told";
     private static final String MEAN_BITS = "mean bits";
 
     static final Study STUDY = new Study(
             "sensitivity",
             "Sensitivity",
             "What the model loses if a single matrix is rounded to 2, 3 or 4 bits, whether the change of its block's output"
-                    + " tells, and what a mixture of widths chosen by that change gains over one width.",
+                    + " tells, whether a look at calibration text does, and what a mixture of widths chosen by that"
+                    + " gains over one width.",
             Map.of(
                     BLOCK,
                     "block",
@@ -53,6 +54,8 @@ final class SensitivityStudy {
                     "matrix",
                     CHANGE,
                     "change of the block's output, share of its squares",
+                    TOLD,
+                    "divergence told beforehand",
                     MEAN_BITS,
                     "mean bits of a code",
                     "budget",
@@ -67,7 +70,12 @@ final class SensitivityStudy {
                             .by(Row.BITS)
                             .logX()
                             .logY()
-                            .note("A dot is a matrix at a width. quantize --bits auto knows the left axis only."),
+                            .note("A dot is a matrix at a width."),
+                    View.scatter("Told beforehand and measured", TOLD, Workbench.KL)
+                            .by(Row.BITS)
+                            .logX()
+                            .logY()
+                            .note("quantize --bits auto tells the left axis from calibration text."),
                     View.line("Mixtures and single widths", MEAN_BITS, Workbench.KL)
                             .by(Row.METHOD)
                             .logY()
@@ -81,11 +89,12 @@ final class SensitivityStudy {
         var points = new ArrayList<Point>();
         int group = bench.groupSizes().getFirst();
         var scheme = new QuantScheme(4, group, false, Range.REFERENCE).packedDensely(); // all matrices, at any width
+        var losses = new Losses(scheme);
         for (BlockSpec spec : bench.model().blocks()) {
             for (StoredMatrix matrix : StoredMatrix.of(spec.quantizable())) {
                 String name = matrix.name().substring(matrix.name().lastIndexOf('.') + 1);
                 points.add(new Point(
-                        Row.labels(BLOCK, spec.index(), MATRIX, name), on -> alone(on, spec, matrix, scheme)));
+                        Row.labels(BLOCK, spec.index(), MATRIX, name), on -> alone(on, spec, matrix, scheme, losses)));
             }
         }
         for (int bits : WIDTHS) {
@@ -96,10 +105,10 @@ final class SensitivityStudy {
             points.add(single(bits, "AWQ", awq, scheme));
         }
         for (double budget : BUDGETS) {
-            points.add(mixed(budget, "RTN, mixed", MethodChoice.rtn(), scheme));
+            points.add(mixed(budget, "RTN, mixed", MethodChoice.rtn(), scheme, losses));
         }
         for (double budget : List.of(2.5, 3.0, 3.5, 4.0)) {
-            points.add(mixed(budget, "AWQ, mixed", awq, scheme));
+            points.add(mixed(budget, "AWQ, mixed", awq, scheme, losses));
         }
         return points;
     }
@@ -113,9 +122,9 @@ final class SensitivityStudy {
         });
     }
 
-    private static Point mixed(double budget, String label, MethodChoice method, QuantScheme scheme) {
+    private static Point mixed(double budget, String label, MethodChoice method, QuantScheme scheme, Losses losses) {
         return Point.of(Row.labels(Row.METHOD, label, "budget", budget), bench -> {
-            List<Candidate> candidates = candidates(bench, scheme);
+            List<Candidate> candidates = losses.candidates(bench);
             var chosen = BitBudget.choose(candidates, budget);
             QuantMethod mixture =
                     new MixedBits(method.method().apply(bench.runner()), bench.runner(), Widths.mixed(scheme, chosen));
@@ -128,17 +137,16 @@ final class SensitivityStudy {
     }
 
     /** A row for each width. */
-    private static List<Row> alone(Workbench bench, BlockSpec of, StoredMatrix matrix, QuantScheme scheme) {
-        Optional<Candidate> losses = measured(bench, of, scheme).stream()
-                .filter(candidate -> candidate.name().equals(matrix.name()))
-                .findFirst();
+    private static List<Row> alone(
+            Workbench bench, BlockSpec of, StoredMatrix matrix, QuantScheme scheme, Losses losses) {
+        Map<Integer, Double> told = losses.told(bench, matrix);
+        Map<Integer, Double> changes = losses.changes(bench, matrix);
         var rows = new ArrayList<Row>();
-        if (losses.isEmpty()) {
+        if (told.isEmpty()) {
             return rows;
         }
         Windows some = bench.text().limit(WINDOWS);
         for (int bits : ALONE) {
-            double change = losses.get().losses().getOrDefault(bits, Double.NaN);
             Map<String, Integer> one = Map.of(matrix.name(), bits);
             Variant variant = bench.changed(
                     (spec, weights, capture) -> {
@@ -158,29 +166,61 @@ final class SensitivityStudy {
                     },
                     null);
             Map<String, Estimate> numbers = bench.quality(variant, some);
-            numbers.put(CHANGE, Estimate.exact(change));
+            numbers.put(CHANGE, Estimate.exact(changes.getOrDefault(bits, Double.NaN)));
+            numbers.put(TOLD, Estimate.exact(told.getOrDefault(bits, Double.NaN)));
             rows.add(new Row(Row.labels(Row.BITS, bits), numbers));
         }
         return rows;
     }
 
-    private static List<Candidate> candidates(Workbench bench, QuantScheme scheme) {
-        var candidates = new ArrayList<Candidate>();
-        for (BlockSpec spec : bench.model().blocks()) {
-            bench.watch().step("widths", spec.index(), bench.model().blocks().size());
-            candidates.addAll(measured(bench, spec, scheme));
-        }
-        return candidates;
-    }
+    /** What {@code quantize --bits auto} would know, found when it is first asked for. */
+    private static final class Losses {
+        private final QuantScheme scheme;
+        private final List<Candidate> candidates = new ArrayList<>();
+        private final List<Sensitivity.Change> changes = new ArrayList<>();
 
-    private static List<Candidate> measured(Workbench bench, BlockSpec spec, QuantScheme scheme) {
-        CalibrationPass pass = bench.calibration();
-        int length = pass.calibration().length();
-        int sequences = Math.clamp(TOKENS / length, 1, pass.calibration().sequences().length);
-        int values = sequences * length * bench.model().hidden();
-        float[] hidden = Arrays.copyOf(pass.hidden(spec.index()), values);
-        BlockWeights weights = BlockWeights.load(spec, Parameters.of(bench.checkpoint()));
-        float[] outputs = bench.runner().outputs(spec, weights, hidden, sequences, length);
-        return Sensitivity.of(bench.runner(), spec, weights, hidden, outputs, sequences, length, scheme, WIDTHS);
+        Losses(QuantScheme scheme) {
+            this.scheme = scheme;
+        }
+
+        List<Candidate> candidates(Workbench bench) {
+            if (candidates.isEmpty()) {
+                measure(bench);
+            }
+            return candidates;
+        }
+
+        Map<Integer, Double> told(Workbench bench, StoredMatrix matrix) {
+            return candidates(bench).stream()
+                    .filter(candidate -> candidate.name().equals(matrix.name()))
+                    .findFirst()
+                    .map(Candidate::losses)
+                    .orElse(Collections.emptySortedMap());
+        }
+
+        Map<Integer, Double> changes(Workbench bench, StoredMatrix matrix) {
+            candidates(bench);
+            return changes.stream()
+                    .filter(change -> change.name().equals(matrix.name()))
+                    .findFirst()
+                    .map(Sensitivity.Change::byWidth)
+                    .orElse(Collections.emptySortedMap());
+        }
+
+        private void measure(Workbench bench) {
+            CalibrationPass pass = bench.calibration();
+            ModelSpec model = bench.model();
+            int tokens = Sensitivity.tokens(model);
+            int length = Math.min(tokens, pass.calibration().length());
+            int sequences = Math.clamp(tokens / length, 1, pass.calibration().sequences().length);
+            var sensitivity = new Sensitivity(bench.backend(), model, sequences, length, scheme, WIDTHS);
+            float[] hidden = Arrays.copyOf(pass.hidden(0), sequences * length * model.hidden());
+            for (BlockSpec spec : model.blocks()) {
+                bench.watch().step("widths", spec.index(), model.blocks().size());
+                hidden = sensitivity.block(spec, BlockWeights.load(spec, Parameters.of(bench.checkpoint())), hidden);
+            }
+            candidates.addAll(sensitivity.losses(PlacedHead.place(bench.backend(), model, bench.checkpoint()), hidden));
+            changes.addAll(sensitivity.changes());
+        }
     }
 }
