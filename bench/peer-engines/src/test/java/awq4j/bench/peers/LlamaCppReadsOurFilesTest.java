@@ -6,10 +6,14 @@ import awq4j.LanguageModel;
 import awq4j.LanguageModel.Options;
 import awq4j.format.Checkpoint;
 import awq4j.format.Checkpoints;
+import awq4j.format.safetensors.SafetensorsFile;
+import awq4j.format.safetensors.SafetensorsWriter;
+import awq4j.format.safetensors.SafetensorsWriter.Source;
 import awq4j.kernel.CpuOptions;
 import awq4j.kernel.CpuOptions.Arithmetic;
 import awq4j.kernel.KvBuffer.KvPrecision;
 import awq4j.quant.checkpoint.Conversion;
+import awq4j.testing.ModelFolders;
 import awq4j.testing.TinyModels;
 import de.kherud.llama.InferenceParameters;
 import de.kherud.llama.LlamaModel;
@@ -19,9 +23,14 @@ import de.kherud.llama.args.CacheType;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Map;
 import java.util.function.IntPredicate;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -41,6 +50,10 @@ class LlamaCppReadsOurFilesTest {
     private static final float EIGHT_BIT_TIE = 0.1f;
 
     private static final int REPLY = 24;
+
+    private static final int LAYERS_OF_GEMMA_2 = 26;
+
+    private static final Pattern LAYER = Pattern.compile("model\\.layers\\.(\\d+)(\\..*)");
 
     private static final List<String> PROMPTS = List.of(
             "Once upon a time",
@@ -111,7 +124,8 @@ class LlamaCppReadsOurFilesTest {
 
     /**
      * Random models whose tokens are bytes; letters and signs alone are let through, so that a reply is text. This release
-     * does not know Qwen 3 yet, and ends the process at a Gemma 2 that has not as many layers as one of Google's.
+     * does not know Qwen 3 yet, and ends the process at a Gemma 2 that has not as many layers as one of Google's, so that
+     * model gets as many.
      */
     @ParameterizedTest
     @ValueSource(
@@ -122,6 +136,7 @@ class LlamaCppReadsOurFilesTest {
                 "llama_rope_llama3",
                 "qwen2",
                 "gemma",
+                "gemma2",
                 "gemma3_text",
                 "phi3_longrope_short",
                 "mixtral",
@@ -130,6 +145,9 @@ class LlamaCppReadsOurFilesTest {
     void familiesSayTheSame(String golden) throws IOException {
         // of a model whose name has phi3 in it, llama.cpp expects tokens that only Microsoft's have
         Path model = Files.move(TinyModels.golden(golden, folder), folder.resolve("model"));
+        if (golden.equals("gemma2")) {
+            deepen(model);
+        }
         Path file = convert(model, "gguf-f16");
         try (LanguageModel ours = LanguageModel.open(file, EXACT);
                 LlamaModel theirs = open(file)) {
@@ -147,6 +165,35 @@ class LlamaCppReadsOurFilesTest {
             }
             assertThat(compared).isGreaterThan(REPLY);
         }
+    }
+
+    /** Repeats its layers until there are those of Gemma 2 2B, and scales scores as all of that size do. */
+    private static void deepen(Path model) throws IOException {
+        Path file = model.resolve("model.safetensors");
+        Path deep = model.resolve("deep.safetensors");
+        try (SafetensorsFile stored = SafetensorsFile.open(file)) {
+            int layers = 0;
+            while (stored.names().contains("model.layers." + layers + ".input_layernorm.weight")) {
+                layers++;
+            }
+            var tensors = new ArrayList<Source>();
+            for (String name : stored.names()) {
+                Matcher part = LAYER.matcher(name);
+                if (!part.matches()) {
+                    tensors.add(Source.of(name, stored.tensor(name)));
+                    continue;
+                }
+                for (int i = Integer.parseInt(part.group(1)); i < LAYERS_OF_GEMMA_2; i += layers) {
+                    tensors.add(Source.of("model.layers." + i + part.group(2), stored.tensor(name)));
+                }
+            }
+            SafetensorsWriter.write(deep, Map.of("format", "pt"), tensors);
+        }
+        Files.move(deep, file, StandardCopyOption.REPLACE_EXISTING);
+        ModelFolders.edit(
+                model.resolve("config.json"),
+                config -> config.put("num_hidden_layers", LAYERS_OF_GEMMA_2)
+                        .put("query_pre_attn_scalar", config.path("head_dim").asInt()));
     }
 
     private static boolean isLetter(int id) {
