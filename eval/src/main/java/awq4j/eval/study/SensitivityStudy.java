@@ -75,13 +75,13 @@ final class SensitivityStudy {
                             .by(Row.BITS)
                             .logX()
                             .logY()
-                            .note("quantize --bits auto tells the left axis from calibration text."),
+                            .note("quantize --bits auto tells the axis across from calibration text."),
                     View.line("Mixtures and single widths", MEAN_BITS, Workbench.KL)
                             .by(Row.METHOD)
                             .logY()
                             .note("Mixed: 2, 3, 4 or 8 bits for each matrix, within the mean."),
                     View.table(
-                            "Mixtures and single widths", List.of(Row.METHOD, "budget"), "", MEAN_BITS, Workbench.KL)));
+                            "The same in numbers", List.of(Row.METHOD, "budget"), "", MEAN_BITS, Workbench.KL)));
 
     private SensitivityStudy() {}
 
