@@ -80,8 +80,7 @@ final class SensitivityStudy {
                             .by(Row.METHOD)
                             .logY()
                             .note("Mixed: 2, 3, 4 or 8 bits for each matrix, within the mean."),
-                    View.table(
-                            "The same in numbers", List.of(Row.METHOD, "budget"), "", MEAN_BITS, Workbench.KL)));
+                    View.table("The same in numbers", List.of(Row.METHOD, "budget"), "", MEAN_BITS, Workbench.KL)));
 
     private SensitivityStudy() {}
 
