@@ -160,7 +160,7 @@ public abstract class BackendContract {
                 Weight plain = Samples.grouped(SEED + columns, 41, columns, bits, 32, ZeroPoint.INTEGER);
                 Weight ordered = Samples.inRandomOrder(SEED + bits, plain);
                 assertLinear(ordered, 1, 2, 7);
-                for (int n : new int[] {1, 2, 7, 150}) {
+                for (int n : new int[] {1, 2, 7, 17, 150}) {
                     assertGathers(plain, ordered, n);
                 }
             }

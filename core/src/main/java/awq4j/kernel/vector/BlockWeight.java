@@ -144,6 +144,11 @@ final class BlockWeight extends TiledWeight {
     }
 
     @Override
+    int few() {
+        return 4;
+    }
+
+    @Override
     int paddedColumns() {
         return columns();
     }
@@ -240,7 +245,7 @@ final class BlockWeight extends TiledWeight {
      * a code is too large by, then each group's total. A total is what {@link BlockScales#floats} wants.
      */
     @Override
-    void prepareOne(float[] x, Prepared prepared) {
+    void prepareOne(float[] x, int at, Prepared prepared) {
         float[] floats = prepared.floats();
         int size = type.groupSize();
         float times = type.zero() == 0 ? 1 : -type.zero();
@@ -248,14 +253,14 @@ final class BlockWeight extends TiledWeight {
         for (int g = 0; g < order.groups(); g++) {
             int from = g * size;
             if (rounds) {
-                RoundedActivations.pairs(x, from, size, prepared.ints(), from / 2, floats, g, totals + g);
+                RoundedActivations.pairs(x, at + from, size, prepared.ints(), from / 2, floats, g, totals + g);
                 floats[totals + g] *= -times * floats[g];
                 continue;
             }
             double sum = 0;
             for (int k = from; k < from + size; k++) {
-                sum += x[k];
-                floats[k] = x[k] * order.factor(k);
+                sum += x[at + k];
+                floats[k] = x[at + k] * order.factor(k);
             }
             floats[totals + g] = (float) (times * sum);
         }
@@ -265,7 +270,7 @@ final class BlockWeight extends TiledWeight {
     }
 
     @Override
-    void multiplyOne(float[] x, Prepared prepared, float[] sums, int row, int height, Scratch scratch) {
+    void multiplyOne(float[] x, int at, Prepared prepared, float[] sums, int row, int height, Scratch scratch) {
         int first = row / L;
         int count = (height + L - 1) / L;
         for (int v = 0; v < count; ) {

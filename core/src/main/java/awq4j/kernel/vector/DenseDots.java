@@ -26,24 +26,25 @@ final class DenseDots {
 
     private DenseDots() {}
 
-    /** {@code n} values from byte {@code at} on. */
-    static float f32(MemorySegment w, long at, float[] x, int n) {
+    /** {@code n} values from byte {@code at} on, activations from {@code from} on. */
+    static float f32(MemorySegment w, long at, float[] x, int from, int n) {
         FloatVector a = FloatVector.zero(F);
         FloatVector b = FloatVector.zero(F);
         int k = 0;
         for (int end = n - PAIR; k <= end; k += PAIR) {
-            a = FloatVector.fromMemorySegment(F, w, at + k * 4L, LE).fma(FloatVector.fromArray(F, x, k), a);
-            b = FloatVector.fromMemorySegment(F, w, at + (k + L) * 4L, LE).fma(FloatVector.fromArray(F, x, k + L), b);
+            a = FloatVector.fromMemorySegment(F, w, at + k * 4L, LE).fma(FloatVector.fromArray(F, x, from + k), a);
+            b = FloatVector.fromMemorySegment(F, w, at + (k + L) * 4L, LE)
+                    .fma(FloatVector.fromArray(F, x, from + k + L), b);
         }
         float sum = Lanes.sum(a.add(b));
         for (; k < n; k++) {
-            sum = Math.fma(w.get(FLOAT, at + k * 4L), x[k], sum);
+            sum = Math.fma(w.get(FLOAT, at + k * 4L), x[from + k], sum);
         }
         return sum;
     }
 
     /** As {@link #f32} for bfloat16. */
-    static float bf16(MemorySegment w, long at, float[] x, int n) {
+    static float bf16(MemorySegment w, long at, float[] x, int from, int n) {
         FloatVector a = FloatVector.zero(F);
         FloatVector b = FloatVector.zero(F);
         int k = 0;
@@ -52,12 +53,16 @@ final class DenseDots {
                     ShortVector.fromMemorySegment(S, w, at + k * 2L, LE).convertShape(VectorOperators.S2I, I, 0);
             IntVector u = (IntVector)
                     ShortVector.fromMemorySegment(S, w, at + (k + L) * 2L, LE).convertShape(VectorOperators.S2I, I, 0);
-            a = v.lanewise(VectorOperators.LSHL, 16).reinterpretAsFloats().fma(FloatVector.fromArray(F, x, k), a);
-            b = u.lanewise(VectorOperators.LSHL, 16).reinterpretAsFloats().fma(FloatVector.fromArray(F, x, k + L), b);
+            a = v.lanewise(VectorOperators.LSHL, 16)
+                    .reinterpretAsFloats()
+                    .fma(FloatVector.fromArray(F, x, from + k), a);
+            b = u.lanewise(VectorOperators.LSHL, 16)
+                    .reinterpretAsFloats()
+                    .fma(FloatVector.fromArray(F, x, from + k + L), b);
         }
         float sum = Lanes.sum(a.add(b));
         for (; k < n; k++) {
-            sum = Math.fma(Float.intBitsToFloat(w.get(SHORT, at + k * 2L) << 16), x[k], sum);
+            sum = Math.fma(Float.intBitsToFloat(w.get(SHORT, at + k * 2L) << 16), x[from + k], sum);
         }
         return sum;
     }
@@ -67,7 +72,7 @@ final class DenseDots {
      * multiplication, which is exact for all but infinities and NaN: if there are any, the answer is NaN, and the
      * caller has to look closer.
      */
-    static float f16(MemorySegment w, long at, float[] x, int n) {
+    static float f16(MemorySegment w, long at, float[] x, int from, int n) {
         FloatVector a = FloatVector.zero(F);
         FloatVector b = FloatVector.zero(F);
         IntVector greatest = IntVector.zero(I);
@@ -83,18 +88,18 @@ final class DenseDots {
             a = v.and(HalfFloats.BITS)
                     .reinterpretAsFloats()
                     .mul(HalfFloats.BIAS)
-                    .fma(FloatVector.fromArray(F, x, k), a);
+                    .fma(FloatVector.fromArray(F, x, from + k), a);
             b = u.and(HalfFloats.BITS)
                     .reinterpretAsFloats()
                     .mul(HalfFloats.BIAS)
-                    .fma(FloatVector.fromArray(F, x, k + L), b);
+                    .fma(FloatVector.fromArray(F, x, from + k + L), b);
         }
         if (greatest.reduceLanes(VectorOperators.MAX) >= HALF_INFINITY) {
             return Float.NaN;
         }
         float sum = Lanes.sum(a.add(b));
         for (; k < n; k++) {
-            sum = Math.fma(Float.float16ToFloat(w.get(SHORT, at + k * 2L)), x[k], sum);
+            sum = Math.fma(Float.float16ToFloat(w.get(SHORT, at + k * 2L)), x[from + k], sum);
         }
         return sum;
     }

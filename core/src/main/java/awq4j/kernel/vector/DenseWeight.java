@@ -63,6 +63,11 @@ final class DenseWeight extends TiledWeight {
     }
 
     @Override
+    int few() {
+        return 16;
+    }
+
+    @Override
     int paddedColumns() {
         return columns();
     }
@@ -106,23 +111,23 @@ final class DenseWeight extends TiledWeight {
     }
 
     @Override
-    void prepareOne(float[] x, Prepared prepared) {}
+    void prepareOne(float[] x, int at, Prepared prepared) {}
 
     @Override
-    void multiplyOne(float[] x, Prepared prepared, float[] sums, int first, int height, Scratch scratch) {
+    void multiplyOne(float[] x, int from, Prepared prepared, float[] sums, int first, int height, Scratch scratch) {
         for (int r = 0; r < height; r++) {
             int row = first + r;
             long at = (long) row * columns() * dtype.bytes();
             sums[r] = switch (dtype) {
-                case F32 -> DenseDots.f32(values, at, x, columns());
-                case BF16 -> DenseDots.bf16(values, at, x, columns());
-                case F16 -> DenseDots.f16(values, at, x, columns());
+                case F32 -> DenseDots.f32(values, at, x, from, columns());
+                case BF16 -> DenseDots.bf16(values, at, x, from, columns());
+                case F16 -> DenseDots.f16(values, at, x, from, columns());
                 case F64, I64, I32, I16, I8, U8, BOOL -> throw notFloats();
             };
             if (dtype == DType.F16 && Float.isNaN(sums[r])) {
                 float[] exact = scratch.floats(2, columns());
                 read(row, 0, columns(), exact, 0, scratch);
-                sums[r] = DenseDots.f32(MemorySegment.ofArray(exact), 0, x, columns());
+                sums[r] = DenseDots.f32(MemorySegment.ofArray(exact), 0, x, from, columns());
             }
         }
     }

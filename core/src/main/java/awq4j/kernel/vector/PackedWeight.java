@@ -257,6 +257,11 @@ final class PackedWeight extends TiledWeight {
     }
 
     @Override
+    int few() {
+        return order.bits() == 4 ? 16 : 2;
+    }
+
+    @Override
     int paddedColumns() {
         return order.paddedColumns();
     }
@@ -425,12 +430,12 @@ final class PackedWeight extends TiledWeight {
      * that a code is too large by when it is masked and not shifted, then each group's sum, which the zeros need.
      */
     @Override
-    void prepareOne(float[] x, Prepared prepared) {
+    void prepareOne(float[] x, int at, Prepared prepared) {
         float[] floats = prepared.floats();
         if (integers) {
             for (int g = 0; g < order.groups(); g++) {
                 int to = g * order.width() / 2;
-                RoundedActivations.pairs(x, 0, order, g, prepared.ints(), to, floats, g, order.groups() + g);
+                RoundedActivations.pairs(x, at, order, g, prepared.ints(), to, floats, g, order.groups() + g);
             }
             if (order.bits() == 4) {
                 FourBits.chain(prepared.ints(), order.paddedColumns() / 2);
@@ -442,9 +447,9 @@ final class PackedWeight extends TiledWeight {
             int length = order.length(g);
             int to = g * order.width();
             if (rounds) {
-                RoundedActivations.floats(x, 0, order, g, floats, to);
+                RoundedActivations.floats(x, at, order, g, floats, to);
             } else {
-                System.arraycopy(x, start, floats, to, length);
+                System.arraycopy(x, at + start, floats, to, length);
             }
             double sum = 0;
             for (int k = to; k < to + length; k++) {
@@ -457,7 +462,7 @@ final class PackedWeight extends TiledWeight {
     }
 
     @Override
-    void multiplyOne(float[] x, Prepared prepared, float[] sums, int row, int height, Scratch scratch) {
+    void multiplyOne(float[] x, int at, Prepared prepared, float[] sums, int row, int height, Scratch scratch) {
         int first = row / L;
         int count = vectors(height);
         int sides = order.abreast();

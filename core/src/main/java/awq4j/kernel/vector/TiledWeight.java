@@ -41,6 +41,12 @@ abstract class TiledWeight implements CpuWeight {
         this.inputOrder = inputOrder;
     }
 
+    /**
+     * So many tokens, at most {@link Prepared#MOST}, meet the same rows one after the other: rows that are in a near cache by
+     * then take less time than a tile does, which is made for many (docs/results/cpu.md).
+     */
+    abstract int few();
+
     /** Columns with padding. */
     abstract int paddedColumns();
 
@@ -56,11 +62,12 @@ abstract class TiledWeight implements CpuWeight {
     /**
      * One token times some rows.
      *
+     * @param at where the token's activations begin in x
      * @param sums [{@link Lanes#PANEL}]
      * @param row the first, a multiple of {@link Lanes#COUNT}
      * @param height rows, at most {@link Lanes#PANEL}
      */
-    abstract void multiplyOne(float[] x, Prepared prepared, float[] sums, int row, int height, Scratch scratch);
+    abstract void multiplyOne(float[] x, int at, Prepared prepared, float[] sums, int row, int height, Scratch scratch);
 
     /** Floats that one token's preparation takes, 0 for none. */
     abstract int preparedFloatsForOne();
@@ -68,7 +75,8 @@ abstract class TiledWeight implements CpuWeight {
     /** Ints that one token's preparation takes, 0 for none. */
     abstract int preparedIntsForOne();
 
-    abstract void prepareOne(float[] x, Prepared prepared);
+    /** Prepares the token whose activations begin at {@code at}. */
+    abstract void prepareOne(float[] x, int at, Prepared prepared);
 
     /** Floats that the preparation of {@code n} tokens takes, a multiple of {@link TileKernel#ROWS}. */
     int preparedFloatsForMany(int n) {
@@ -152,22 +160,24 @@ abstract class TiledWeight implements CpuWeight {
 
     @Override
     public final int preparedFloats(int n) {
-        return n == 1 ? preparedFloatsForOne() : preparedFloatsForMany(padded(n));
+        return n <= few() ? preparedFloatsForOne() : preparedFloatsForMany(padded(n));
     }
 
     @Override
     public final int preparedInts(int n) {
-        return n == 1 ? preparedIntsForOne() : preparedIntsForMany(padded(n));
+        return n <= few() ? preparedIntsForOne() : preparedIntsForMany(padded(n));
     }
 
     @Override
     public final void prepare(float[] x, int n, int from, int to, Prepared prepared) {
-        if (n == 1) {
-            prepareOne(x, prepared);
-            return;
-        }
         for (int t = from; t < to; t++) {
-            prepareOneOf(x, t, padded(n), prepared);
+            if (n > few()) {
+                prepareOneOf(x, t, padded(n), prepared);
+                continue;
+            }
+            Prepared own = own(prepared, t, n);
+            own.reserve(preparedFloatsForOne(), preparedIntsForOne());
+            prepareOne(x, t * columns, own);
         }
     }
 
@@ -181,7 +191,7 @@ abstract class TiledWeight implements CpuWeight {
             int rowFrom,
             int rowTo,
             Scratch scratch) {
-        if (n > 1) {
+        if (n > few()) {
             int step = padded(Math.ceilDiv(n, Math.ceilDiv(n, TOKENS)));
             for (int row = rowFrom; row < rowTo; row += Lanes.PANEL) {
                 int end = Math.min(rowTo, row + Lanes.PANEL);
@@ -193,11 +203,18 @@ abstract class TiledWeight implements CpuWeight {
             return;
         }
         float[] sums = scratch.floats(0, Lanes.PANEL);
-        for (int row = rowFrom; row < rowTo; row += Lanes.PANEL) {
-            int height = Math.min(Lanes.PANEL, rowTo - row);
-            multiplyOne(x, prepared, sums, row, height, scratch);
-            deliver(sums, 0, bias, out, row, height, row);
+        int step = n == 1 ? Lanes.PANEL : PAIR;
+        for (int row = rowFrom; row < rowTo; row += step) {
+            int height = Math.min(step, rowTo - row);
+            for (int t = 0; t < n; t++) {
+                multiplyOne(x, t * columns, own(prepared, t, n), sums, row, height, scratch);
+                deliver(sums, 0, bias, out, t * rows + row, height, row);
+            }
         }
+    }
+
+    private static Prepared own(Prepared prepared, int token, int n) {
+        return n == 1 ? prepared : prepared.of(token);
     }
 
     private void multiplyMany(
