@@ -11,7 +11,7 @@ import jdk.incubator.vector.VectorSpecies;
 /**
  * One token times codes of 4 bits of two vectors of rows that lie side by side ({@link CodeOrder#abreast}): an activation that
  * has been spread over a vector meets both. Scales are applied where a group ends, in the same loop, so that memory is read
- * without a break; what they do is {@link GroupScales}' definition.
+ * without a break. What they do is {@link GroupScales}' definition, written out for each vector for the reason given there.
  *
  * <p>Groups of several such pairs can be taken in turn, as many streams of memory.
  */

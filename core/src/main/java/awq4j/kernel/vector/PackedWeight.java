@@ -19,9 +19,9 @@ import java.util.function.IntUnaryOperator;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Codes with rows in lanes, off the heap, aligned to cache lines: for each vector of rows, each group, its scales and
- * zeros (or biases), then blocks of codes as {@link CodeOrder} has them. A large matrix lies in several pieces. Decode and prefill read the same copy. The memory is freed
- * when the weight is collected.
+ * Codes with rows in lanes, off the heap, aligned to cache lines: for each vector of rows, or two side by side, each group,
+ * its scales and zeros (or biases), then blocks of codes as {@link CodeOrder} has them. A large matrix lies in several
+ * pieces. Decode and prefill read the same copy. The memory is freed when the weight is collected.
  */
 final class PackedWeight extends TiledWeight {
     private static final long ALIGNMENT = 64;
@@ -29,9 +29,9 @@ final class PackedWeight extends TiledWeight {
     private static final ValueLayout.OfInt INT = ValueLayout.JAVA_INT.withOrder(ByteOrder.LITTLE_ENDIAN);
 
     /**
-     * Vectors of rows that one token is multiplied with in turn, each a stream of memory of its own, a power of two. Where
-     * memory is far away a machine reads ahead in each, and one stream does not keep it busy; another reads ahead far
-     * enough in one, and more of them only get into each other's way (docs/results/cpu.md).
+     * Vectors of rows, or pairs of them, that one token is multiplied with in turn, each a stream of memory of its own, a
+     * power of two. Where memory is far away a machine reads ahead in each, and one stream does not keep it busy; another
+     * reads ahead far enough in one, and more of them only get into each other's way (docs/results/cpu.md).
      */
     static final int STREAMS = Processor.INTEL ? 8 : 1;
 
